@@ -1,0 +1,70 @@
+"""The command line: the only importer of Hydra, and all wiring. Light until a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from harness.errors import InputError
+
+# Command: (module of this package that runs it, what the overview says of it).
+COMMANDS = {
+    "run": ("run", "train a study's jobs, record every epoch, compare the methods (Hydra's grammar)"),
+    "plan": ("plan", "show what `run` with the same arguments would do, without training"),
+    "status": ("status", "list studies, or a study's jobs and how far they are"),
+    "compare": ("compare", "compare the methods of a finished study: mean ± std, paired tests, verdicts"),
+    "figures": ("figures", "draw a study's curves again from the records"),
+    "ui": ("ui", "open MLflow's web interface on the store"),
+}
+_INPUT_ERROR = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 some job failed, 2 bad input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] in (["-sc"], ["--shell-completion"]) or (arguments and arguments[0].startswith("-sc")):
+        arguments = ["run", *arguments]  # Hydra's completion script calls the bare program
+    options = _parser().parse_args(arguments[:1])
+    if options.command is None:
+        _parser().print_help()
+        return 0
+    module = COMMANDS[options.command][0]
+    try:
+        command: Callable[[Sequence[str]], int] = import_module(f"harness.cli.{module}").main
+        return command(arguments[1:])
+    except InputError as error:
+        print(explain(error), file=sys.stderr)
+        return _INPUT_ERROR
+    except KeyboardInterrupt:
+        print("interrupted: what is recorded stays; the same command goes on from there", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def explain(error: InputError) -> str:
+    """The error as the user reads it."""
+    return f"error: {error.field}\n  received: {error.received}\n  allowed:  {error.allowed}\n  fix:      {error.fix}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {name:<9} {what}" for name, (_, what) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Does a tf.GradientTape loop train like model.fit(), and if not, why?",
+        epilog=f"commands:\n{lines}\n\nEach has --help. Example:\n"
+        "  harness run -m study=demo dataset=iris model=iris_mlp method=fit,tape batch_size=10,30",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("command", nargs="?", choices=tuple(COMMANDS), metavar="COMMAND", help="one of those below")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(version("tape-harness"))
+        parser.exit()

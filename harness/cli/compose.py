@@ -1,0 +1,119 @@
+"""Hydra composes, the harness executes: one composition for each job of a command.
+
+Hydra runs its multirun with a task that only collects configurations, so that all jobs are known,
+and checked, before the first one trains.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.errors import InputError, near_miss
+from harness.location import config_folder, store_folder
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One job's configuration, resolved to plain data.
+
+    Attributes:
+        settings: nested names and arguments; nothing is instantiated yet.
+        choices: group to chosen option, e.g. ``{"dataset": "iris", "optimizer/…": …}``.
+        overrides: as the user and the sweep gave them, ``["method=fit", "batch_size=10"]``.
+        sweep: whether the command was a multirun.
+    """
+
+    settings: Mapping[str, Any]
+    choices: Mapping[str, str]
+    overrides: tuple[str, ...]
+    sweep: bool
+
+
+def compose(arguments: Sequence[str]) -> list[Composition]:
+    """Compose every job that the arguments name, in Hydra's order.
+
+    Hydra's own ``--help``, ``--cfg``, ``--info`` and completion print and leave through SystemExit,
+    or return no job.
+
+    Raises:
+        InputError: an unknown option or key, a wrong type, a bad interpolation.
+    """
+    collected: list[Composition] = []
+
+    def collect(cfg: DictConfig) -> None:
+        runtime = HydraConfig.get()
+        settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        collected.append(
+            Composition(
+                settings=settings,  # type: ignore[arg-type]
+                choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
+                overrides=tuple(runtime.overrides.task),
+                sweep=runtime.mode is not None and runtime.mode.name == "MULTIRUN",
+            )
+        )
+
+    OmegaConf.register_new_resolver("harness_store", lambda: str(store_folder()), replace=True)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand us the exception instead of printing it
+    sys.argv = ["harness", *arguments]
+    _complete_without_subcommand()
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collect)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _input_error(error) from error
+    return collected
+
+
+def _complete_without_subcommand() -> None:
+    """Hydra completes ``harness OVERRIDES``; its user types ``harness run OVERRIDES``."""
+    line = os.environ.get("COMP_LINE")
+    if line is not None:
+        os.environ["COMP_LINE"] = re.sub(r"^(\s*\S+\s+)(run|plan)\s", r"\1", line)
+
+
+def _input_error(error: Exception) -> InputError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
+            return _unknown_option(cause)
+        cause = cause.__cause__
+    text = str(error)
+    unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
+    if unknown:
+        return InputError(
+            unknown[1], "a setting of this name", "the settings that --cfg job shows", _near_key(unknown[1])
+        )
+    missing = re.search(r"Missing mandatory value: (\S+)", text)
+    if missing:
+        return InputError(missing[1], "nothing", "a value: this setting has no default", f"set {missing[1]}=…")
+    first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return InputError("configuration", first, "what `harness run --help` shows", "correct the override named above")
+
+
+def _unknown_option(error: MissingConfigException) -> InputError:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    options = [name for name in (error.options or []) if not name.startswith("_")]
+    if not options:
+        return InputError(group or "configuration", option, "a configuration that exists", "check the name")
+    return InputError(group, option, ", ".join(sorted(options)), near_miss(option, options))
+
+
+def _near_key(key: str) -> str:
+    """The closest setting of the shipped configuration to a mistyped one."""
+    folder = config_folder()
+    known = {str(name) for name in OmegaConf.load(folder / "config.yaml")} - {"defaults", "hydra"}
+    known |= {group.name for group in folder.iterdir() if group.is_dir()}
+    group = key.partition(".")[0]
+    for file in (folder / group).glob("*.yaml") if (folder / group).is_dir() else ():
+        known |= {f"{group}.{name!s}" for name in OmegaConf.load(file) if not str(name).startswith("_")}
+    return near_miss(key, known) + f"; or add a new one with +{key}=…"

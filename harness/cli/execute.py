@@ -1,0 +1,98 @@
+"""Go through a command's jobs in one process: reuse, train, record, and go on after a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.cli.outcome import Outcome
+from harness.cli.progress import SweepProgress
+from harness.cli.resolve import ResolvedJob
+from harness.crossval import cross_validate
+from harness.methods.contract import FoldPlan
+from harness.records import EpochRecord, FoldResult, JobResult
+from harness.tracking.read import finished_folds, finished_job
+from harness.tracking.store import Store
+from harness.tracking.write import JobWriter
+
+
+def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outcome:
+    """Run every job; a failing one is recorded and the others go on.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted; the open runs are closed as KILLED first.
+    """
+    outcome = Outcome()
+    total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
+    with SweepProgress(console, total) as progress:
+        for number, job in enumerate(jobs, start=1):
+            progress.job(f"job {number}/{len(jobs)} {job.description.name}")
+            _run_job(job, store, progress, outcome)
+    return outcome
+
+
+def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome) -> None:
+    job, description = resolved.job, resolved.description
+    if not resolved.force:
+        known = finished_job(store, description.study, description.identity.job)
+        if known is not None:
+            progress.skip(job.epochs * len(job.folds))
+            outcome.finished += 1
+            outcome.count(known.folds, reused=True)
+            return
+    counted = progress.counted
+    writer = JobWriter(store, description, resume=not resolved.force)
+    try:
+        found = {} if resolved.force else finished_folds(store, description.identity.folds)
+        for result, run_id, parent in found.values():
+            if parent != writer.run_id:
+                writer.reuse_fold(result, run_id)
+            progress.skip(job.epochs)
+        results = _train(resolved, {fold: result for fold, (result, *_) in found.items()}, writer, progress)
+        writer.finish(
+            JobResult(
+                study=description.study,
+                method=description.method,
+                config=description.config,
+                epochs=job.epochs,
+                folds=results,
+                dataset_digest=job.dataset.digest,
+                folds_digest=description.folds_digest,
+                control_of=description.control_of,
+                run_id=writer.run_id,
+            )
+        )
+    except KeyboardInterrupt as interrupt:
+        writer.fail(interrupt)
+        raise
+    except Exception as error:
+        writer.fail(error)
+        first_line = next(iter(str(error).splitlines()), "")
+        outcome.failures.append((description.name, f"{type(error).__name__}: {first_line}"))
+        progress.say(f"FAILED {description.name}: {type(error).__name__}; the traceback is in run {writer.run_id}")
+        progress.skip(counted + job.epochs * len(job.folds) - progress.counted)
+        return
+    outcome.finished += 1
+    outcome.count([result for result in results if result.fold in found], reused=True)
+    outcome.count([result for result in results if result.fold not in found], reused=False)
+
+
+def _train(
+    resolved: ResolvedJob, found: dict[int, FoldResult], writer: JobWriter, progress: SweepProgress
+) -> tuple[FoldResult, ...]:
+    job = resolved.job
+
+    def on_epoch(fold: int, record: EpochRecord) -> None:
+        writer.epoch(fold, record)
+        progress.epoch(fold, record)
+
+    def on_fold_start(plan: FoldPlan) -> None:
+        writer.start_fold(plan.fold)
+
+    def on_fold(result: FoldResult) -> None:
+        writer.finish_fold(result)
+        progress.skip(job.epochs - len(result.history))
+        progress.fold(result, len(job.folds))
+
+    return cross_validate(job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold)

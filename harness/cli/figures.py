@@ -1,0 +1,28 @@
+"""`harness figures`: a study's curves drawn again from its records, without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli.results import read_jobs, study_parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw the figures and print where they are."""
+    parser = study_parser("figures", "Draw a study's training and validation curves, mean ± std over folds.")
+    parser.add_argument("--out", type=Path, help="folder; default: figures/STUDY in the store's folder")
+    parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file names are printed")
+    options = parser.parse_args(arguments)
+
+    from harness.figures import save_study_figures
+    from harness.location import store_folder
+
+    folder = options.out or store_folder() / "figures" / options.study
+    files = save_study_figures(read_jobs(options.study, options.uri), folder)
+    if options.format == "json":
+        print(json.dumps({"study": options.study, "files": [str(file) for file in files]}))
+    else:
+        print("\n".join(str(file) for file in files))
+    return 0

@@ -1,0 +1,280 @@
+"""From names and arguments to objects: each composition becomes a job, checked before any trains."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from harness.cli.compose import Composition
+from harness.crossval import Job
+from harness.data import Dataset
+from harness.errors import InputError
+from harness.folds import Fold, folds_digest
+from harness.identity import identify
+from harness.tracking.schema import flatten
+from harness.tracking.write import JobDescription
+
+# Settings that say where and whether to work, not what to compute.
+_NOT_TRAINING = ("study", "tracking", "force", "experiment")
+
+
+@dataclass(frozen=True)
+class ResolvedJob:
+    """A job ready to train, and how it is described in the store."""
+
+    job: Job
+    description: JobDescription
+    force: bool
+    tracking_uri: str | None
+
+
+def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
+    """Instantiate and check all jobs; equal data sets are loaded once.
+
+    Raises:
+        InputError: the first thing wrong with any of them.
+    """
+    datasets: dict[str, Dataset] = {}
+    built: set[str] = set()
+    return [_resolve_one(composition, datasets, built) for composition in compositions]
+
+
+def _resolve_one(composition: Composition, datasets: dict[str, Dataset], built: set[str]) -> ResolvedJob:
+    settings = composition.settings
+    _check_scalars(settings)
+    key = json.dumps(settings["dataset"], sort_keys=True)
+    if key not in datasets:
+        datasets[key] = make("dataset", settings["dataset"])
+    dataset = datasets[key]
+    folds = tuple(make("cv", settings["cv"])(dataset.y, dataset.training_rows, settings["seed"]))
+    job = Job(
+        dataset=dataset,
+        folds=folds,
+        model=_model_factory(settings),
+        optimizer=make("optimizer", settings["optimizer"]),
+        method=make("method", settings["method"]),
+        batch_size=settings["batch_size"],
+        epochs=settings["epochs"],
+        seed=settings["seed"],
+        jit_compile=settings["jit_compile"],
+        loss=None if settings["loss"] is None else make("loss", settings["loss"]),
+        gradient_statistics=settings["gradient_statistics"],
+        validation_batch_size=settings["validation_batch_size"],
+    )
+    _check_job(job)
+    _check_learning_rate(settings["optimizer"])
+    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss")}
+    signature = json.dumps(parts, sort_keys=True)
+    if signature not in built:
+        _try_building(job)
+        built.add(signature)
+    return ResolvedJob(job, _describe(composition, dataset, folds), settings["force"], settings["tracking"]["uri"])
+
+
+def make(field: str, settings: Mapping[str, Any]) -> Any:
+    """Instantiate what a config node names.
+
+    Raises:
+        InputError: the callable cannot be found, or refuses its arguments.
+    """
+    if not isinstance(settings, Mapping) or "_target_" not in settings:
+        raise InputError(field, settings, "a mapping with a _target_", f"choose an option: harness run {field}=…")
+    try:
+        return instantiate(settings, _convert_="all")
+    except HydraException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        reason = str(cause or error).splitlines()[0]
+        raise InputError(
+            field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
+        ) from error
+
+
+def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
+    factory = make("model", settings["model"])
+    given = {
+        f"{part}_initializer": None if value is None else make(f"initializer.{part}", value)
+        for part, value in settings["initializer"].items()
+    }
+    try:
+        accepted = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        accepted = {}  # type: ignore[assignment]
+    free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    refused = [name for name, value in given.items() if name not in accepted and not free and value is not None]
+    if refused:
+        raise InputError(
+            "initializer", refused[0], f"arguments of {settings['model']['_target_']}", "set initializer=default"
+        )
+    return partial(factory, **{name: value for name, value in given.items() if name in accepted or free})
+
+
+def _check_scalars(settings: Mapping[str, Any]) -> None:
+    for name in ("batch_size", "epochs", "validation_batch_size"):
+        _require(name, settings[name], lambda value: _whole(value) and value > 0, "a whole number above 0", "64")
+    _require("seed", settings["seed"], lambda value: _whole(value) and 0 <= value < 2**32, "0 to 4294967295", "0")
+    for name in ("jit_compile", "gradient_statistics", "force"):
+        _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", "false")
+    plain = "letters, digits, '.', '_' and '-'"
+    _require("study", settings["study"], _plain_name, plain, "my_study")
+
+
+def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: str) -> None:
+    if not holds(value):
+        raise InputError(name, value, allowed, f"for instance {name}={example}")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _plain_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and all(c.isalnum() or c in "._-" for c in value) and value[0] != "."
+
+
+def _check_job(job: Job) -> None:
+    fewest = min(len(fold.train) for fold in job.folds)
+    if job.batch_size > fewest:
+        raise InputError(
+            "batch_size", job.batch_size, f"1 to {fewest}, the training rows of a fold", f"set batch_size={fewest}"
+        )
+    if job.jit_compile and not job.method.compiled:
+        raise InputError(
+            "jit_compile", True, f"false with method={job.method.name}, which compiles nothing", "set jit_compile=false"
+        )
+
+
+def _check_learning_rate(optimizer: Mapping[str, Any]) -> None:
+    for name, value in flatten(optimizer).items():
+        if name.rpartition(".")[2] in ("learning_rate", "initial_learning_rate") and (
+            not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf")
+        ):
+            raise InputError(f"optimizer.{name}", value, "a number above 0", f"set optimizer.{name}=0.01")
+
+
+def _try_building(job: Job) -> None:
+    """Build model and optimizer once, so that what they refuse is known before training."""
+    try:
+        job.optimizer()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError("optimizer", _name(job.optimizer), "settings Keras accepts", _first_line(error)) from error
+    try:
+        model = job.model(job.problem)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "model", _name(job.model), f"a model for rows of shape {job.problem.input_shape}", _first_line(error)
+        ) from error
+    width = model.output_shape[-1]
+    if job.loss is None and width != job.problem.outputs:
+        raise InputError(
+            "model",
+            f"an output of width {width}",
+            f"{job.problem.outputs}, for data set {job.dataset.name!r} ({job.problem.task})",
+            "make the model's last layer problem.outputs wide",
+        )
+
+
+def _name(factory: Any) -> str:
+    while isinstance(factory, partial):
+        factory = factory.func
+    return getattr(factory, "__name__", str(factory))
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold]) -> JobDescription:
+    settings = composition.settings
+    training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
+    # Where the data lie does not matter, what they are does; the digest says that.
+    training["dataset"] = {"name": dataset.name, "labels": dataset.labels, "scaling": dataset.scaling}
+    label, control_of = method_label(composition)
+    varied = [
+        override for override in composition.overrides if not override.startswith(("method", "study", "tracking"))
+    ]
+    return JobDescription(
+        study=settings["study"],
+        method=label,
+        control_of=control_of,
+        name=" ".join([label, *varied]),
+        settings=settings,
+        config=_group_config(composition),
+        config_text=OmegaConf.to_yaml(dict(settings)),
+        dataset=(dataset.name, dataset.digest, dataset.source),
+        epochs=settings["epochs"],
+        folds_digest=folds_digest(folds),
+        identity=identify(training, dataset.digest, folds, _user_code(settings)),
+    )
+
+
+def method_label(composition: Composition) -> tuple[str, str | None]:
+    """The method's name in results, and for a 1-ulp control the name of what it repeats.
+
+    A method whose switches were overridden is told apart: ``tape(training=False)``.
+    """
+    choice, method = composition.choices["method"], composition.settings["method"]
+    changed = [override.lstrip("+").partition("=")[0] for override in composition.overrides]
+    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")})
+
+    def label(names: Sequence[str], base: str) -> str:
+        inside = ", ".join(f"{name}={flatten(method).get(name)}" for name in names)
+        return f"{base}({inside})" if inside else base
+
+    if not method.get("ulps"):
+        return label(switches, choice), None
+    rest = [name for name in switches if name != "ulps"]
+    return label(switches, choice), label(rest, choice.removesuffix("_control"))
+
+
+def _group_config(composition: Composition) -> dict[str, Any]:
+    """Everything but the method, flat: choices by group name, then every argument by dotted key."""
+    settings, choices = composition.settings, composition.choices
+    groups = [name for name in settings if name in choices and name not in ("method", *_NOT_TRAINING)]
+    config: dict[str, Any] = {name: choices[name] for name in groups}
+    if choices.get("schedule", "constant") != "constant":
+        config["schedule"] = choices["schedule"]
+    for name, value in settings.items():
+        if name in groups and isinstance(value, Mapping):
+            hidden = ("_target_", "_partial_")
+            config |= {
+                f"{name}.{key}": argument
+                for key, argument in flatten(value).items()
+                if key.rpartition(".")[2] not in hidden and key != "path"
+            }
+        elif name not in ("method", *_NOT_TRAINING):
+            config[name] = value
+    return config
+
+
+def _user_code(settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Files of callables that are neither ours nor Keras's: their code takes part in the result."""
+    targets = sorted({value for key, value in flatten(settings).items() if key.rpartition(".")[2] == "_target_"})
+    for target in targets:
+        module = target.rpartition(".")[0]
+        if module.partition(".")[0] in ("harness", "keras", "tensorflow"):
+            continue
+        while module:
+            try:
+                file = importlib.import_module(module).__file__
+            except ImportError:
+                module = module.rpartition(".")[0]
+                continue
+            if file:
+                yield Path(file)
+            break

@@ -1,0 +1,36 @@
+"""`harness run`: compose, check everything, train what is missing, record, compare."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.cli.compose import compose
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run Hydra's arguments; 0 when every job finished, 1 when one failed."""
+    compositions = compose(arguments)
+    if not compositions:
+        return 0
+    console = Console(stderr=True)
+    with console.status("loading TensorFlow and data"):
+        # Imported here so that --help and --cfg answer at once.
+        from harness.cli.quiet import quiet_tensorflow
+
+        quiet_tensorflow()
+        from harness.cli.conclude import conclude
+        from harness.cli.execute import execute
+        from harness.cli.resolve import resolve
+        from harness.tracking.store import open_store
+
+        jobs = resolve(compositions)
+        store = open_store(jobs[0].tracking_uri)
+    outcome = execute(jobs, store, console)
+    for study in dict.fromkeys(job.description.study for job in jobs):
+        conclude(store, study, Console(), console, figures=compositions[0].settings["tracking"]["figures"])
+    console.print(outcome.summary(), highlight=False)
+    sys.stdout.flush()
+    return 1 if outcome.failures else 0

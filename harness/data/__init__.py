@@ -1,0 +1,27 @@
+"""Data sets as plain arrays, checked by digest when they are loaded.
+
+A loader is a plain function returning a `Dataset`; ``conf/dataset/*.yaml`` names one by
+``_target_``. A user's own loader ends with `make_dataset` and is named the same way.
+"""
+
+from harness.data.dataset import Dataset, check, make_dataset, standardize, targets
+from harness.data.images import fashion_mnist, mnist, read_idx, read_npz
+from harness.data.packaged import diabetes, heart, iris, mnist_5k
+from harness.data.tabular import csv
+
+__all__ = [
+    "Dataset",
+    "check",
+    "csv",
+    "diabetes",
+    "fashion_mnist",
+    "heart",
+    "iris",
+    "make_dataset",
+    "mnist",
+    "mnist_5k",
+    "read_idx",
+    "read_npz",
+    "standardize",
+    "targets",
+]

@@ -1,0 +1,33 @@
+"""The one error a user can cause: bad input, told in four parts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Input that cannot be used, found before any training starts.
+
+    The command line prints it without a traceback and exits with code 2.
+
+    Args:
+        field: the setting, file or argument at fault, as the user wrote it (``cv.folds``).
+        received: the value that came in.
+        allowed: what would have been accepted, in words.
+        fix: the likely repair, as an imperative ("lower cv.folds to 3").
+    """
+
+    def __init__(self, field: str, received: object, allowed: str, fix: str) -> None:
+        self.field = field
+        self.received = received
+        self.allowed = allowed
+        self.fix = fix
+        super().__init__(f"{field}: received {received!r}; allowed: {allowed}. Fix: {fix}.")
+
+
+def near_miss(received: str, options: Iterable[str]) -> str:
+    """Name the closest of ``options``: ``"did you mean 'adam'?"``, or list them when none is close."""
+    known = sorted(options)
+    close = difflib.get_close_matches(received, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"

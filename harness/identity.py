@@ -1,0 +1,125 @@
+"""What determines a result, as hashes: equal hash, equal bits, on one machine.
+
+A finished fold is reused only when its hash is the same: settings, data, rows, seeds, the code that
+trains, and the versions of the libraries it trains with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.digests import digest_arrays, digest_settings
+from harness.folds import Fold, folds_digest
+
+_PACKAGE = Path(__file__).resolve().parent
+# The modules a fold's bits depend on. Statistics, figures, tracking and the command line are not
+# among them: changing those leaves recorded results valid.
+TRAINING_CODE = (
+    "crossval.py",
+    "data",
+    "digests.py",
+    "folds.py",
+    "gradients.py",
+    "methods",
+    "models.py",
+    "objectives.py",
+    "rows.py",
+    "schedule.py",
+    "trainee.py",
+)
+LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class JobIdentity:
+    """The hashes of one job.
+
+    Attributes:
+        config: of the settings alone, location of data excluded.
+        job: of settings, data, folds, code and versions.
+        folds: by fold number; a fold has the same hash in any scheme that makes the same split.
+    """
+
+    config: str
+    job: str
+    folds: Mapping[int, str]
+
+
+def identify(
+    settings: Mapping[str, Any], dataset_digest: str, folds: Iterable[Fold], extra_code: Iterable[Path] = ()
+) -> JobIdentity:
+    """Hash a job.
+
+    Args:
+        settings: resolved configuration of everything that influences training, as plain data; its
+            entry ``cv`` counts for the job but not for its folds.
+        dataset_digest: of the rows and labels.
+        folds: the job's folds.
+        extra_code: files of the user's own that take part in training.
+    """
+    folds = list(folds)
+    base = {
+        "dataset": dataset_digest,
+        "code": code_digest(tuple(extra_code)),
+        "versions": versions(),
+        "machine": platform.machine(),
+    }
+    fold_settings = {name: value for name, value in settings.items() if name != "cv"}
+    return JobIdentity(
+        config=digest_settings(settings),
+        job=digest_settings({**base, "settings": dict(settings), "folds": folds_digest(folds)}),
+        folds={
+            fold.number: digest_settings(
+                {
+                    **base,
+                    "settings": fold_settings,
+                    "fold": fold.number,
+                    "rows": digest_arrays([fold.train, fold.validation]),
+                }
+            )
+            for fold in folds
+        },
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that take part in training."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+@cache
+def code_digest(extra: tuple[Path, ...] = ()) -> str:
+    """SHA-256 of the source files that take part in training."""
+    sha = hashlib.sha256()
+    for name in TRAINING_CODE:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            sha.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in extra:
+        sha.update(file.name.encode() + b"\0" + file.read_bytes())
+    return sha.hexdigest()
+
+
+@cache
+def git_state() -> dict[str, str]:
+    """Commit of the working directory's repository and whether it has uncommitted changes."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(("git", *arguments), capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return {"git_commit": "none", "git_dirty": "unknown"}
+    return {"git_commit": commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()}

@@ -1,0 +1,43 @@
+"""Where things are: the shipped configuration and the default tracking store.
+
+Light to import: the command line answers ``--help`` through here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+STORE_VARIABLE = "HARNESS_STORE"
+
+
+def config_folder() -> Path:
+    """The shipped ``conf``: inside an installed package, or beside it in a source checkout."""
+    inside = _PACKAGE / "conf"
+    return inside if inside.is_dir() else _PACKAGE.parent / "conf"
+
+
+def store_folder() -> Path:
+    """The ``mlruns`` folder, the same from any working directory of a project.
+
+    In this order: the folder named by the environment variable ``HARNESS_STORE``; the nearest
+    ``mlruns`` that already holds a store, here or above; the one of the source checkout the package
+    runs from; a new one in the working directory.
+    """
+    named = os.environ.get(STORE_VARIABLE)
+    if named:
+        return Path(named).expanduser().resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "mlruns" / "mlflow.db").is_file():
+            return folder / "mlruns"
+    checkout = _PACKAGE.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir():
+        return checkout / "mlruns"
+    return here / "mlruns"
+
+
+def store_uri() -> str:
+    """The tracking URI of the default store: ``MLFLOW_TRACKING_URI`` if set, else its SQLite file."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_folder() / 'mlflow.db'}"

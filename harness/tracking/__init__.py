@@ -1,0 +1,1 @@
+"""Results in and out of an MLflow store; the only importer of MLflow."""

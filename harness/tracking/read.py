@@ -1,0 +1,146 @@
+"""Reading results back: the jobs of a study, and folds finished before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pandas as pd
+from mlflow.entities import Run
+
+from harness.errors import InputError, near_miss
+from harness.records import FoldResult, JobResult
+from harness.tracking.schema import FOLDS, GROUP, HISTORY, PARENT, fold_results
+from harness.tracking.store import Store
+from harness.tracking.write import alive, find_runs
+
+
+def finished_folds(store: Store, hashes: Mapping[int, str]) -> dict[int, tuple[FoldResult, str, str]]:
+    """Folds that any study of the store has finished with these hashes.
+
+    Args:
+        hashes: by fold number.
+
+    Returns:
+        By fold number: the result, the id of the run it was found in, and of that run's parent.
+    """
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    found = {}
+    for fold, wanted in hashes.items():
+        for run in find_runs(store, experiments, kind="fold", fold_hash=wanted):
+            if run.info.status == "FINISHED":
+                (result,) = _read_folds(store, run)
+                found[fold] = (result, str(run.info.run_id), run.data.tags[PARENT])
+                break
+    return found
+
+
+def finished_job(store: Store, study: str, job_hash: str) -> JobResult | None:
+    """The study's finished job of this hash; None when there is none."""
+    experiment = store.client.get_experiment_by_name(study)
+    if experiment is None:
+        return None
+    for run in find_runs(store, [experiment.experiment_id], kind="job", job_hash=job_hash):
+        if run.info.status == "FINISHED":
+            return _read_job(store, run)
+    return None
+
+
+def read_study(store: Store, study: str) -> list[JobResult]:
+    """The study's finished jobs, oldest first; of jobs with the same settings only the newest.
+
+    Raises:
+        InputError: no such study, or none of its jobs is finished.
+    """
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    if study not in known:
+        raise _unknown_study(study, known)
+    newest: dict[tuple[str, str], Run] = {}
+    for run in find_runs(store, [known[study]], kind="job"):
+        if run.info.status == "FINISHED":
+            newest.setdefault((run.data.tags["config_hash"], run.data.tags["method"]), run)
+    if not newest:
+        raise InputError("STUDY", study, "a study with at least one finished job", f"harness run study={study} …")
+    return [_read_job(store, run) for run in reversed(newest.values())]
+
+
+def study_status(store: Store, study: str | None) -> list[dict[str, Any]]:
+    """One row a study (jobs by state), or, for one study, one row a job (folds by state), oldest first."""
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    known.pop("Default", None)
+    if study is None:
+        return [
+            {"study": name, **_count(find_runs(store, [identifier], kind="job"))}
+            for name, identifier in reversed(known.items())
+        ]
+    if study not in known:
+        raise _unknown_study(study, known)
+    rows = []
+    for run in reversed(find_runs(store, [known[study]], kind="job")):
+        folds = find_runs(store, [known[study]], **{PARENT: run.info.run_id})
+        rows.append(
+            {
+                "job": run.info.run_name,
+                "state": _state(run),
+                "folds finished": sum(fold.info.status == "FINISHED" for fold in folds),
+                "run": run.info.run_id,
+            }
+        )
+    return rows
+
+
+def _state(run: Run) -> str:
+    """MLflow's status, except that a run whose process is gone is ``interrupted``, not running for ever."""
+    return "interrupted" if run.info.status == "RUNNING" and not alive(run) else str(run.info.status).lower()
+
+
+def _count(runs: list[Run]) -> dict[str, int]:
+    states = [_state(run) for run in runs]
+    return {
+        "jobs": len(runs),
+        **{state: states.count(state) for state in ("finished", "running", "failed", "killed", "interrupted")},
+    }
+
+
+def _unknown_study(study: str, known: Iterable[str]) -> InputError:
+    names = sorted(set(known) - {"Default"})
+    fix = near_miss(study, names) if names else "run one: harness run -m method=fit,tape"
+    return InputError("STUDY", study, "the name of a study in the store", fix)
+
+
+def _read_job(store: Store, run: Run) -> JobResult:
+    tags = run.data.tags
+    return JobResult(
+        study=tags["study"],
+        method=tags["method"],
+        config=json.loads(_artifact(store, run, GROUP)),
+        epochs=int(tags["epochs"]),
+        folds=_read_folds(store, run),
+        dataset_digest=tags["dataset_digest"],
+        folds_digest=tags["folds_digest"],
+        control_of=tags.get("control_of"),
+        run_id=str(run.info.run_id),
+    )
+
+
+def _read_folds(store: Store, run: Run) -> tuple[FoldResult, ...]:
+    with TemporaryDirectory() as folder:
+        frame = pd.read_parquet(_fetch(store, run, HISTORY, folder))
+    return fold_results(_artifact(store, run, FOLDS), frame)
+
+
+def _artifact(store: Store, run: Run, name: str) -> str:
+    with TemporaryDirectory() as folder:
+        return _fetch(store, run, name, folder).read_text()
+
+
+def _fetch(store: Store, run: Run, name: str, folder: str) -> Path:
+    """The artifact's file: in place when the store is local, else a copy in ``folder``."""
+    location = urlparse(run.info.artifact_uri)
+    if location.scheme == "file":
+        return Path(unquote(location.path)) / name
+    return Path(store.client.download_artifacts(run.info.run_id, name, folder))
