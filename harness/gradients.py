@@ -8,6 +8,7 @@ from those rows in float64. Watching reads tensors that exist anyway and changes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ class GradientWatch:
     Args:
         variables: the trainable variables, in the order gradients are given in.
         steps: most steps between two calls of `start`.
+        xla: whether the steps are compiled by XLA.
     """
 
-    def __init__(self, variables: Sequence[Any], steps: int) -> None:
+    def __init__(self, variables: Sequence[Any], steps: int, *, xla: bool) -> None:
+        self._reduce = _Reduce(xla)
         self.names = [variable.path for variable in variables]
         self._elements = sum(int(np.prod(variable.shape)) for variable in variables)
         # A row: one squared norm a variable, then zero elements, squared update, squared weights.
@@ -46,7 +49,7 @@ class GradientWatch:
             before = [tf.convert_to_tensor(variable) for variable in variables]
             apply(grads, variables)
             after = [tf.convert_to_tensor(variable) for variable in variables]
-            self._append(_row(grads, before, after))
+            self._append(_row(grads, before, after, self._reduce))
 
         return watched
 
@@ -64,16 +67,44 @@ class GradientWatch:
         return epoch_statistics(log[:steps], self.names, self._elements)
 
 
-def _row(grads: Sequence[Any], before: Sequence[Any], after: Sequence[Any]) -> Any:
+def _row(grads: Sequence[Any], before: Sequence[Any], after: Sequence[Any], reduce: _Reduce) -> Any:
     dense = [tf.zeros_like(old) if grad is None else tf.convert_to_tensor(grad) for grad, old in zip(grads, before)]
-    zeros = [tf.math.count_nonzero(tf.equal(grad, 0), dtype=tf.float32) for grad in dense]
-    moved = [_squares(new - old) for new, old in zip(after, before)]
-    weights = [_squares(old) for old in before]
-    return tf.stack([_squares(grad) for grad in dense] + [tf.add_n(zeros), tf.add_n(moved), tf.add_n(weights)])
+    zeros = [reduce.zeros(grad) for grad in dense]
+    moved = [reduce.squares(new - old) for new, old in zip(after, before)]
+    weights = [reduce.squares(old) for old in before]
+    return tf.stack([reduce.squares(grad) for grad in dense] + [tf.add_n(zeros), tf.add_n(moved), tf.add_n(weights)])
 
 
-def _squares(tensor: Any) -> Any:
-    return tf.reduce_sum(tf.square(tf.cast(tensor, tf.float32)))
+@dataclass(frozen=True)
+class _Reduce:
+    """Sums over a tensor, in the form that the compiler at hand makes fast.
+
+    TensorFlow's own kernels use all lanes and cores. XLA's reductions on CPU add one element after
+    the other; adding sixteen stretches of the tensor to each other first is an elementwise loop,
+    which it does vectorise, and makes watching four times cheaper.
+    """
+
+    xla: bool
+
+    def squares(self, tensor: Any) -> Any:
+        tensor = tf.cast(tensor, tf.float32)
+        return _sum_by_stretches(tf.square(tensor)) if self.xla else 2 * tf.nn.l2_loss(tensor)
+
+    def zeros(self, tensor: Any) -> Any:
+        zero = tf.cast(tf.equal(tensor, 0), tf.float32)
+        return _sum_by_stretches(zero) if self.xla else tf.reduce_sum(zero)
+
+
+def _sum_by_stretches(tensor: Any, stretches: int = 16, least: int = 4096) -> Any:
+    flat = tf.reshape(tensor, (-1,))
+    elements = flat.shape[0]
+    if elements < least:
+        return tf.reduce_sum(flat)
+    length = elements // stretches
+    total = flat[:length]
+    for start in range(length, length * stretches, length):
+        total += flat[start : start + length]
+    return tf.reduce_sum(total) + tf.reduce_sum(flat[length * stretches :])
 
 
 def epoch_statistics(log: np.ndarray, names: Sequence[str], elements: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Which jobs belong together, what to call them, and the values that are compared.
 
 A group is all jobs whose configuration is equal in everything but the method. The functions
-here turn jobs into plain numbers for `harness.compare` and `harness.figures`; NaN marks a
+here turn jobs into plain numbers for `harness.comparison` and `harness.figures`; NaN marks a
 fold without a value.
 """
 

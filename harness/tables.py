@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare import Comparison, Group, MethodSummary, Pair, as_dict
+from harness.comparison import Comparison, Group, MethodSummary, Pair, as_dict
 from harness.errors import InputError, near_miss
 from harness.groups import group_titles
 from harness.verdict import ALPHA
@@ -33,9 +33,9 @@ def render(comparison: Comparison, form: Format, *, width: int = 100) -> str:
     """The comparison as text that ends with a newline.
 
     Args:
-        comparison: what `harness.compare.compare` returned.
+        comparison: what `harness.comparison.compare` returned.
         form: ``table`` (plain text without colours, for a terminal in colour see
-            `print_table`), ``json`` (the dictionary of `harness.compare.as_dict`), ``csv`` or ``md``.
+            `print_table`), ``json`` (the dictionary of `harness.comparison.as_dict`), ``csv`` or ``md``.
             CSV has one row per pair with both methods' mean, std and n; a group of a single
             method has one row with ``b`` empty. Empty fields are values that do not exist.
         width: columns of the ``table``.

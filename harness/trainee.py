@@ -86,7 +86,7 @@ def build_trainee(
     built = model(problem)
     made = optimizer()
     made.build(built.trainable_variables)
-    watch = GradientWatch(built.trainable_variables, most_steps) if gradient_statistics else None
+    watch = GradientWatch(built.trainable_variables, most_steps, xla=jit_compile) if gradient_statistics else None
     if watch is not None:
         # On this one object, not its class: fit() and the tape both come through here.
         made.apply = watch.around(made.apply)

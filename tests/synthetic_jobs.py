@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare import Comparison, Pair, compare
+from harness.comparison import Comparison, Pair, compare
 from harness.records import EpochRecord, FoldResult, JobResult
 
 CONFIG: dict[str, Any] = {"dataset": "iris", "model": "iris_mlp", "batch_size": 10, "optimizer.learning_rate": 0.01}

@@ -16,7 +16,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 from synthetic_jobs import CONFIG, curves, make_job, one_epoch, only_pair, pair_of
 
-from harness.compare import as_dict, compare, mean_std_curves
+from harness.comparison import as_dict, compare, mean_std_curves
 from harness.errors import InputError
 from harness.records import JobResult
 

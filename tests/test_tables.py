@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from synthetic_jobs import CONFIG, one_epoch
 
-from harness.compare import Comparison, as_dict, compare
+from harness.comparison import Comparison, as_dict, compare
 from harness.errors import InputError
 from harness.tables import number, p_value, print_table, render, sentence
 

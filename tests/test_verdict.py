@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from synthetic_jobs import CONFIG, one_epoch, only_pair, pair_of
 
-from harness.compare import as_dict, compare
+from harness.comparison import as_dict, compare
 from harness.verdict import Pair
 
 FIT = [0.50, 0.54, 0.47, 0.52, 0.49]

@@ -24,9 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     epoch = epoch_argument(options.epoch)
 
-    from rich.console import Console
-
-    from harness.compare import compare
+    from harness.cli.console import results
+    from harness.comparison import compare
     from harness.groups import headline_metrics
     from harness.tables import print_table, render
 
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     metric = options.metric or headline_metrics(jobs)[0]
     comparison = compare(jobs, metric=metric, epoch=epoch, margin=options.margin)
     if options.format == "table":
-        print_table(comparison, Console())
+        print_table(comparison, results())
     else:
         sys.stdout.write(render(comparison, options.format))
     return 0

@@ -17,7 +17,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from harness.errors import InputError, near_miss
 from harness.location import config_folder, store_folder
@@ -51,9 +51,15 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
     """
     collected: list[Composition] = []
 
+    broken: list[OmegaConfBaseException] = []
+
     def collect(cfg: DictConfig) -> None:
         runtime = HydraConfig.get()
-        settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        try:
+            settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            broken.append(error)  # raised inside its task, Hydra would print about it first
+            return
         collected.append(
             Composition(
                 settings=settings,  # type: ignore[arg-type]
@@ -71,6 +77,8 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collect)()
     except (HydraException, OmegaConfBaseException) as error:
         raise _input_error(error) from error
+    if broken:
+        raise _input_error(broken[0]) from broken[0]
     return collected
 
 
@@ -93,9 +101,9 @@ def _input_error(error: Exception) -> InputError:
         return InputError(
             unknown[1], "a setting of this name", "the settings that --cfg job shows", _near_key(unknown[1])
         )
-    missing = re.search(r"Missing mandatory value: (\S+)", text)
-    if missing:
-        return InputError(missing[1], "nothing", "a value: this setting has no default", f"set {missing[1]}=…")
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key or error.key)
+        return InputError(key, "nothing", "a value: this setting has no default", f"set {key}=…")
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     return InputError("configuration", first, "what `harness run --help` shows", "correct the override named above")
 

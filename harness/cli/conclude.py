@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.compare import Comparison, compare
+from harness.comparison import Comparison, compare
 from harness.digests import digest_settings
 from harness.errors import InputError
 from harness.figures import save_study_figures

@@ -17,12 +17,12 @@ def main(arguments: Sequence[str]) -> int:
     if not compositions:
         return 0
 
-    from rich.console import Console
     from rich.table import Table
 
+    from harness.cli.console import messages, results
     from harness.cli.quiet import quiet_tensorflow
 
-    console = Console(stderr=True)
+    console = messages()
     with console.status("loading TensorFlow and data"):
         quiet_tensorflow()
         from harness.cli.resolve import resolve
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     table = Table("study", "job", "folds", "in the store", "epochs to train")
     for row in rows:
         table.add_row(row["study"], row["job"], str(row["folds"]), str(row["stored"]), str(row["epochs"]))
-    Console().print(table)
+    results().print(table)
     return 0
 
 

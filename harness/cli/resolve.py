@@ -46,10 +46,13 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
     """
     datasets: dict[str, Dataset] = {}
     built: set[str] = set()
-    return [_resolve_one(composition, datasets, built) for composition in compositions]
+    common = set.intersection(*(set(composition.overrides) for composition in compositions))
+    return [_resolve_one(composition, datasets, built, common) for composition in compositions]
 
 
-def _resolve_one(composition: Composition, datasets: dict[str, Dataset], built: set[str]) -> ResolvedJob:
+def _resolve_one(
+    composition: Composition, datasets: dict[str, Dataset], built: set[str], common: set[str]
+) -> ResolvedJob:
     settings = composition.settings
     _check_scalars(settings)
     key = json.dumps(settings["dataset"], sort_keys=True)
@@ -78,7 +81,9 @@ def _resolve_one(composition: Composition, datasets: dict[str, Dataset], built: 
     if signature not in built:
         _try_building(job)
         built.add(signature)
-    return ResolvedJob(job, _describe(composition, dataset, folds), settings["force"], settings["tracking"]["uri"])
+    return ResolvedJob(
+        job, _describe(composition, dataset, folds, common), settings["force"], settings["tracking"]["uri"]
+    )
 
 
 def make(field: str, settings: Mapping[str, Any]) -> Any:
@@ -199,15 +204,13 @@ def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold]) -> JobDescription:
+def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold], common: set[str]) -> JobDescription:
     settings = composition.settings
     training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
     # Where the data lie does not matter, what they are does; the digest says that.
     training["dataset"] = {"name": dataset.name, "labels": dataset.labels, "scaling": dataset.scaling}
     label, control_of = method_label(composition)
-    varied = [
-        override for override in composition.overrides if not override.startswith(("method", "study", "tracking"))
-    ]
+    varied = [name for name in composition.overrides if name not in common and not name.startswith("method")]
     return JobDescription(
         study=settings["study"],
         method=label,

@@ -31,8 +31,9 @@ def epoch_argument(text: str) -> Literal["last", "best"] | int:
     Raises:
         InputError: something else.
     """
-    if text == "last" or text == "best":
-        return text
+    named: dict[str, Literal["last", "best"]] = {"last": "last", "best": "best"}
+    if text in named:
+        return named[text]
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise InputError("--epoch", text, "last, best, or the number of an epoch from 1", "use --epoch last")

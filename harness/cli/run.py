@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from harness.cli.compose import compose
+from harness.cli.console import messages, results
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
     compositions = compose(arguments)
     if not compositions:
         return 0
-    console = Console(stderr=True)
+    console = messages()
     with console.status("loading TensorFlow and data"):
         # Imported here so that --help and --cfg answer at once.
         from harness.cli.quiet import quiet_tensorflow
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         store = open_store(jobs[0].tracking_uri)
     outcome = execute(jobs, store, console)
     for study in dict.fromkeys(job.description.study for job in jobs):
-        conclude(store, study, Console(), console, figures=compositions[0].settings["tracking"]["figures"])
+        conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])
     console.print(outcome.summary(), highlight=False)
     sys.stdout.flush()
     return 1 if outcome.failures else 0

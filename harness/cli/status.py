@@ -15,9 +15,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--format", default="table", choices=("table", "json"))
     options = parser.parse_args(arguments)
 
-    from rich.console import Console
     from rich.table import Table
 
+    from harness.cli.console import results
     from harness.tracking.read import study_status
     from harness.tracking.store import open_store
 
@@ -28,5 +28,5 @@ def main(arguments: Sequence[str]) -> int:
     table = Table(*(rows[0] if rows else ["nothing recorded yet"]))
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    results().print(table)
     return 0

@@ -1,0 +1,23 @@
+"""Rich consoles: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+_PLAIN_WIDTH = 120  # in a file or pipe there is no window to fit
+
+
+def results() -> Console:
+    """For what a command was asked for."""
+    return _fitting(Console())
+
+
+def messages() -> Console:
+    """For progress and messages."""
+    return _fitting(Console(stderr=True))
+
+
+def _fitting(console: Console) -> Console:
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
