@@ -22,13 +22,14 @@ class GradientWatch:
 
     Args:
         variables: the trainable variables, in the order gradients are given in.
+        names: what to call them in the statistics.
         steps: most steps between two calls of `start`.
         xla: whether the steps are compiled by XLA.
     """
 
-    def __init__(self, variables: Sequence[Any], steps: int, *, xla: bool) -> None:
+    def __init__(self, variables: Sequence[Any], names: Sequence[str], steps: int, *, xla: bool) -> None:
         self._reduce = _Reduce(xla)
-        self.names = [variable.path for variable in variables]
+        self.names = list(names)
         self._elements = sum(int(np.prod(variable.shape)) for variable in variables)
         # A row: one squared norm a variable, then zero elements, squared update, squared weights.
         self._log = tf.Variable(tf.zeros((steps, len(self.names) + 3)), trainable=False, name="gradient_log")

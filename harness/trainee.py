@@ -86,8 +86,10 @@ def build_trainee(
     built = model(problem)
     made = optimizer()
     made.build(built.trainable_variables)
-    watch = GradientWatch(built.trainable_variables, most_steps, xla=jit_compile) if gradient_statistics else None
-    if watch is not None:
+    watch = None
+    if gradient_statistics:
+        names = [variable.path.removeprefix(f"{built.name}/") for variable in built.trainable_variables]
+        watch = GradientWatch(built.trainable_variables, names, most_steps, xla=jit_compile)
         # On this one object, not its class: fit() and the tape both come through here.
         made.apply = watch.around(made.apply)
     return Trainee(
