@@ -183,7 +183,7 @@ def _title(config: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 
 def headline_metrics(jobs: Sequence[JobResult]) -> list[str]:
-    """Loss, then accuracy or mean absolute error; validation's where all jobs have it."""
-    part = "val" if all("val/loss" in job.metric_names() for job in jobs) else "train"
-    second = "accuracy" if all(f"{part}/accuracy" in job.metric_names() for job in jobs) else "mae"
-    return [f"{part}/loss", f"{part}/{second}"]
+    """Loss, then accuracy or mean absolute error if all jobs have it; validation's where all jobs do."""
+    common = set.intersection(*(set(job.metric_names()) for job in jobs))
+    part = "val" if "val/loss" in common else "train"
+    return [f"{part}/loss", *(f"{part}/{name}" for name in ("accuracy", "mae") if f"{part}/{name}" in common)]

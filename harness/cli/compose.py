@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from harness.errors import InputError, near_miss
-from harness.location import config_folder, store_folder
+from harness.location import config_folder
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,16 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
             )
         )
 
-    OmegaConf.register_new_resolver("harness_store", lambda: str(store_folder()), replace=True)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hand us the exception instead of printing it
     sys.argv = ["harness", *arguments]
     _complete_without_subcommand()
-    try:
-        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collect)()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _input_error(error) from error
+    # Hydra insists on a folder to write to; composing is to leave nothing behind.
+    with tempfile.TemporaryDirectory() as scratch:
+        OmegaConf.register_new_resolver("harness_scratch", lambda: scratch, replace=True)
+        try:
+            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collect)()
+        except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last of flags that do not combine
+            raise _input_error(error) from error
     if broken:
         raise _input_error(broken[0]) from broken[0]
     return collected

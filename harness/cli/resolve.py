@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +46,8 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
     Raises:
         InputError: the first thing wrong with any of them.
     """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
     datasets: dict[str, Dataset] = {}
     built: set[str] = set()
     common = set.intersection(*(set(composition.overrides) for composition in compositions))

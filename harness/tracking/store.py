@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
 import filelock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -19,6 +17,8 @@ from harness.errors import InputError
 from harness.location import store_uri
 
 _SQLITE = "sqlite:///"
+# MLflow's interface then opens a study as model training, with charts, not as a chat application.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Store:
                     )
                 return str(found.experiment_id)
             location = None if self.folder is None else (self.folder / "artifacts" / study).as_uri()
-            return str(self.client.create_experiment(study, artifact_location=location))
+            return str(self.client.create_experiment(study, artifact_location=location, tags=_EXPERIMENT_TAGS))
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -56,7 +56,7 @@ class Store:
         if self.folder is None:
             yield
             return
-        with filelock.FileLock(self.folder / ".store.lock", timeout=120):
+        with _locked(self.folder):
             yield
 
 
@@ -83,10 +83,28 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
         )
     _require_writable(path.parent)
     _require_sound(path)
-    with filelock.FileLock(path.parent / ".store.lock", timeout=120):
+    with _locked(path.parent):
         client = MlflowClient(uri)
         _probe(client, uri)
     return Store(uri, path.parent, client)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = filelock.FileLock(folder / ".store.lock", timeout=120)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise InputError(
+            "tracking.uri",
+            lock.lock_file,
+            "a store that other harness processes let go of within two minutes",
+            "end the process that holds this lock file, or set tracking.uri to another store",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _require_writable(folder: Path) -> None:

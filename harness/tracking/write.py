@@ -109,20 +109,20 @@ class JobWriter:
         self._text(run_id, GROUP, json.dumps(dict(self._job.config), indent=1))
         return run_id
 
-    def _create(self, name: str, tags: Mapping[str, str]) -> str:
-        run = self._client.create_run(self._experiment, tags=dict(tags), run_name=name)
+    def _create(self, run_name: str, tags: Mapping[str, str]) -> str:
+        run = self._client.create_run(self._experiment, tags=dict(tags), run_name=run_name)
         run_id = str(run.info.run_id)
         params = [Param(key, str(value)[:_PARAM_CHARACTERS]) for key, value in flatten(self._job.settings).items()]
         for first in range(0, len(params), _PARAMS):
             self._client.log_batch(run_id, params=params[first : first + _PARAMS])
+        name, digest, source = self._job.dataset
+        self._client.log_inputs(run_id, [DatasetInput(DatasetEntity(name, digest[:36], "local", source), tags=[])])
         return run_id
 
     def start_fold(self, fold: int) -> None:
         """Open the fold's child run."""
         tags = {"kind": "fold", "fold": str(fold), "fold_hash": self._job.identity.folds[fold], PARENT: self.run_id}
         self._child = self._create(f"fold {fold}", {**self._job.tags(), **tags})
-        name, digest, source = self._job.dataset
-        self._client.log_inputs(self._child, [DatasetInput(DatasetEntity(name, digest[:36], "local", source), tags=[])])
 
     def epoch(self, fold: int, record: EpochRecord) -> None:
         """Take an epoch's metrics; they are written a few seconds' worth at a time."""
