@@ -44,7 +44,7 @@ def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outco
     counted = progress.counted
     writer = JobWriter(store, description, resume=not resolved.force)
     try:
-        found = {} if resolved.force else finished_folds(store, description.identity.folds)
+        found = {} if resolved.force else finished_folds(store, description.identity.folds, writer.run_id)
         for result, run_id, parent in found.values():
             if parent != writer.run_id:
                 writer.reuse_fold(result, run_id)

@@ -104,7 +104,7 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
         cause = error.__cause__
         if isinstance(cause, InputError):
             raise cause from None
-        reason = str(cause or error).splitlines()[0]
+        reason = " ".join(str(cause or error).split())[:300]
         raise InputError(
             field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
         ) from error
@@ -235,9 +235,9 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
 
     A method whose switches were overridden is told apart: ``tape(training=False)``.
     """
-    choice, method = composition.choices["method"], composition.settings["method"]
+    choice, method = _chosen(composition, "method"), composition.settings["method"]
     changed = [override.lstrip("+").partition("=")[0] for override in composition.overrides]
-    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")})
+    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")} - {"_target_"})
 
     def label(names: Sequence[str], base: str) -> str:
         inside = ", ".join(f"{name}={flatten(method).get(name)}" for name in names)
@@ -249,11 +249,18 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
     return label(switches, choice), label(rest, choice.removesuffix("_control"))
 
 
+def _chosen(composition: Composition, group: str) -> str:
+    """The group's option; for ``any``, the name of the user's own callable."""
+    choice = composition.choices[group]
+    target = composition.settings[group].get("_target_")
+    return str(target).rpartition(".")[2] if choice == "any" and target else choice
+
+
 def _group_config(composition: Composition) -> dict[str, Any]:
     """Everything but the method, flat: choices by group name, then every argument by dotted key."""
     settings, choices = composition.settings, composition.choices
     groups = [name for name in settings if name in choices and name not in ("method", *_NOT_TRAINING)]
-    config: dict[str, Any] = {name: choices[name] for name in groups}
+    config: dict[str, Any] = {name: _chosen(composition, name) for name in groups}
     if choices.get("schedule", "constant") != "constant":
         config["schedule"] = choices["schedule"]
     for name, value in settings.items():

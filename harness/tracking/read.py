@@ -19,11 +19,14 @@ from harness.tracking.store import Store
 from harness.tracking.write import alive, find_runs
 
 
-def finished_folds(store: Store, hashes: Mapping[int, str]) -> dict[int, tuple[FoldResult, str, str]]:
+def finished_folds(
+    store: Store, hashes: Mapping[int, str], job: str | None = None
+) -> dict[int, tuple[FoldResult, str, str]]:
     """Folds that any study of the store has finished with these hashes.
 
     Args:
         hashes: by fold number.
+        job: a parent run whose own folds come before any other's; else the newest of a hash is taken.
 
     Returns:
         By fold number: the result, the id of the run it was found in, and of that run's parent.
@@ -31,11 +34,12 @@ def finished_folds(store: Store, hashes: Mapping[int, str]) -> dict[int, tuple[F
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
     found = {}
     for fold, wanted in hashes.items():
-        for run in find_runs(store, experiments, kind="fold", fold_hash=wanted):
-            if run.info.status == "FINISHED":
-                (result,) = _read_folds(store, run)
-                found[fold] = (result, str(run.info.run_id), run.data.tags[PARENT])
-                break
+        same = find_runs(store, experiments, kind="fold", fold_hash=wanted)
+        finished = [run for run in same if run.info.status == "FINISHED"]
+        finished.sort(key=lambda run: run.data.tags[PARENT] != job)  # stable: newest first within each part
+        if finished:
+            (result,) = _read_folds(store, finished[0])
+            found[fold] = (result, str(finished[0].info.run_id), finished[0].data.tags[PARENT])
     return found
 
 

@@ -100,6 +100,8 @@ class JobWriter:
                 close_stale(self._store, self._experiment, run_id)
                 self._client.update_run(run_id, status="RUNNING")
                 self._tag(run_id, {"pid": str(os.getpid()), "host": socket.gethostname()})
+                if "error" in run.data.tags:
+                    self._client.delete_tag(run_id, "error")
                 return run_id
         return None
 
