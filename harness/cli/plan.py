@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from harness.cli.checked import checked_jobs
 from harness.cli.compose import compose
+from harness.cli.console import messages, results
 from harness.errors import InputError
 
 
@@ -17,20 +19,12 @@ def main(arguments: Sequence[str]) -> int:
     if not compositions:
         return 0
 
+    jobs, store = checked_jobs(compositions, messages())
+
     from rich.table import Table
 
-    from harness.cli.console import messages, results
-    from harness.cli.quiet import quiet_tensorflow
+    from harness.tracking.read import finished_folds
 
-    console = messages()
-    with console.status("loading TensorFlow and data"):
-        quiet_tensorflow()
-        from harness.cli.resolve import resolve
-        from harness.tracking.read import finished_folds
-        from harness.tracking.store import open_store
-
-        jobs = resolve(compositions)
-        store = open_store(jobs[0].tracking_uri)
     rows: list[dict[str, Any]] = []
     for job in jobs:
         stored = {} if job.force else finished_folds(store, job.description.identity.folds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from harness.cli.checked import checked_jobs
 from harness.cli.compose import compose
 from harness.cli.console import messages, results
 
@@ -15,18 +16,11 @@ def main(arguments: Sequence[str]) -> int:
     if not compositions:
         return 0
     console = messages()
-    with console.status("loading TensorFlow and data"):
-        # Imported here so that --help and --cfg answer at once.
-        from harness.cli.quiet import quiet_tensorflow
+    jobs, store = checked_jobs(compositions, console)
 
-        quiet_tensorflow()
-        from harness.cli.conclude import conclude
-        from harness.cli.execute import execute
-        from harness.cli.resolve import resolve
-        from harness.tracking.store import open_store
+    from harness.cli.conclude import conclude
+    from harness.cli.execute import execute
 
-        jobs = resolve(compositions)
-        store = open_store(jobs[0].tracking_uri)
     outcome = execute(jobs, store, console)
     for study in dict.fromkeys(job.description.study for job in jobs):
         conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])

@@ -1,0 +1,31 @@
+"""What `run` and `plan` begin with: all jobs resolved and checked, and the store open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from harness.cli.compose import Composition
+from harness.cli.quiet import quiet_tensorflow
+
+if TYPE_CHECKING:
+    from harness.cli.resolve import ResolvedJob
+    from harness.tracking.store import Store
+
+
+def checked_jobs(compositions: Sequence[Composition], console: Console) -> tuple[list[ResolvedJob], Store]:
+    """Load TensorFlow and the data, check every job, open the store.
+
+    Raises:
+        InputError: the first thing wrong with any job, or with the store.
+    """
+    with console.status("loading TensorFlow and data"):
+        # Imported here, not above, so that --help and --cfg answer at once.
+        quiet_tensorflow()
+        from harness.cli.resolve import resolve
+        from harness.tracking.store import open_store
+
+        jobs = resolve(compositions)
+        return jobs, open_store(jobs[0].tracking_uri)
