@@ -49,8 +49,7 @@ help:  ## list these targets
 
 # The stamp is written last, so an interrupted installation starts afresh. A change of the lock or of
 # pyproject.toml updates a complete environment in place. antlr4-python3-runtime comes as source only:
-# with setuptools installed first and build isolation off, what builds it is pinned too. Bytecode is
-# compiled on all cores, which pip does on one; some packages carry files not meant to compile.
+# with setuptools installed first and build isolation off, what builds it is pinned too.
 $(READY): requirements.lock pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || { echo "make: no $(PYTHON) here: install Python 3.11 to 3.13, or make PYTHON=path/to/python" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -63,7 +62,6 @@ $(READY): requirements.lock pyproject.toml
 	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
 	@awk '/^[a-zA-Z0-9]/ { wanted = /^setuptools==/ } wanted' requirements.lock > $(VENV)/setuptools.lock
 	@$(PIP) install --require-hashes --no-deps -r $(VENV)/setuptools.lock
-	@$(PIP) install --require-hashes --no-build-isolation --use-pep517 --no-compile -r requirements.lock
-	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
+	@$(PIP) install --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.results import read_jobs, study_parser
+from harness.cli.results import study_parser
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,11 +16,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file names are printed")
     options = parser.parse_args(arguments)
 
+    from harness.cli.conclude import figure_folder
     from harness.figures import save_study_figures
-    from harness.location import store_folder
+    from harness.tracking.read import read_study
+    from harness.tracking.store import open_store
 
-    folder = options.out or store_folder() / "figures" / options.study
-    files = save_study_figures(read_jobs(options.study, options.uri), folder)
+    store = open_store(options.uri, create=False)
+    jobs = read_study(store, options.study)
+    files = save_study_figures(jobs, options.out or figure_folder(store, options.study))
     if options.format == "json":
         print(json.dumps({"study": options.study, "files": [str(file) for file in files]}))
     else:

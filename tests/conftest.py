@@ -1,0 +1,75 @@
+"""Fixtures that the end-to-end tests share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from command_line import SWEEP, rows, run_harness
+
+from harness.cli import main
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty place for a store, the default one of this test."""
+    folder = tmp_path / "store"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HARNESS_STORE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command in this process: exit code, standard output, standard error."""
+    # The command line owns its process, so it sets these; another test must not see it.
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as leaving:  # argparse and Hydra print and leave
+            code = int(leaving.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a finished study: 3 methods of 3 folds of 4 epochs, in a project's mlruns. Only to be read."""
+    store = tmp_path_factory.mktemp("project") / "mlruns"
+    code, out, err = run_harness(*SWEEP, store=store)
+    assert code == 0, out + err
+    return store
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for tests that record nothing: making a new one takes seconds."""
+    return tmp_path_factory.mktemp("shared") / "store"
+
+
+@pytest.fixture
+def empty(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A store without a run as the default one, and without one afterwards."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HARNESS_STORE", str(shared))
+    yield shared
+    if (shared / "mlflow.db").exists():
+        assert rows(shared, "select * from runs") == []
+
+
+@pytest.fixture
+def in_demo(demo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The finished study as the default store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HARNESS_STORE", str(demo))
+    return demo
