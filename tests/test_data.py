@@ -224,7 +224,7 @@ def test_labels_that_do_not_match_the_rows_are_refused() -> None:
 # --- configs
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted({path.stem for path in CONF.glob("*.yaml")} - {"any"}))
 def test_every_config_loads_its_data_set(name: str, tmp_path: Path) -> None:
     config = OmegaConf.load(CONF / f"{name}.yaml")
     if name == "csv":

@@ -100,7 +100,7 @@ def bare_script(dataset: Dataset, folds: int, epochs: int) -> Timed:
         began = time.perf_counter()
         y = targets(dataset)
         for fold in stratified_kfold(dataset.y, dataset.training_rows, 0, folds=folds):
-            model = small_cnn(Problem("mnist_5k", dataset.x.shape[1:], "multiclass", 10))
+            model = small_cnn(Problem("mnist_5k", dataset.x.shape[1:], "multiclass", 10), filters=(16, 32))
             model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
             validation = (dataset.x[fold.validation], y[fold.validation])
             x, labels = dataset.x[fold.train], y[fold.train]
@@ -112,7 +112,14 @@ def bare_script(dataset: Dataset, folds: int, epochs: int) -> Timed:
 
 def whole_run(folds: int, epochs: int) -> Timed:
     """All of `harness run` on that study: composing, checking, training, recording, comparing, drawing."""
-    arguments = ["study=bench", "method=fit", f"cv.folds={folds}", f"epochs={epochs}", "force=true"]
+    arguments = [
+        "study=bench",
+        "method=fit",
+        "model.filters=[16,32]",
+        f"cv.folds={folds}",
+        f"epochs={epochs}",
+        "force=true",
+    ]
 
     def timed() -> float:
         began = time.perf_counter()
@@ -132,11 +139,14 @@ def main() -> None:
     digits, sgd, adam = mnist_5k(), partial(keras.optimizers.SGD, 0.01), partial(keras.optimizers.Adam, 1e-3)
     mlp = partial(dense, hidden=[512, 256, 128], logits=True)
     iris_job = partial(job, iris(), partial(dense, hidden=[8]), sgd, 10)
-    mlp_job, cnn_job = partial(job, digits, mlp, adam, 64), partial(job, digits, small_cnn, adam, 64)
+    mlp_job = partial(job, digits, mlp, adam, 64)
+    cnn_job = partial(job, digits, partial(small_cnn, filters=(16, 32)), adam, 64)
+    wide_job = partial(job, digits, small_cnn, adam, 64)
     cases = [
         ("Iris 4-8-3, batch 10, XLA", "default fit()", "tape", iris_job(jit=True, method=tape()), 20, 200),
         ("MNIST MLP, batch 64, XLA", "default fit()", "tape", mlp_job(jit=True, method=tape()), 3, 6),
-        ("MNIST CNN, batch 64", "default fit()", "tape", cnn_job(jit=False, method=tape()), 2, 2),
+        ("MNIST CNN 16-32, batch 64", "default fit()", "tape", cnn_job(jit=False, method=tape()), 3, 3),
+        ("MNIST CNN 32-64, batch 64", "default fit()", "tape", wide_job(jit=False, method=tape()), 2, 2),
     ]
     table = Table("workload", "a", "b", "a, s/epoch", "b, s/epoch", "a / b", title="Median of alternating rounds")
     for name, a, b, work, slow_epochs, fast_epochs in cases:
@@ -145,11 +155,13 @@ def main() -> None:
     for method in (tape(), fit()):
         watched, plain = (cnn_job(jit=False, method=method, watch=on) for on in (True, False))
         measured = alternate(ours(watched, 2), ours(plain, 2), rounds)
-        _row(table, "MNIST CNN, batch 64", f"{method.name}, gradient statistics", f"{method.name}, none", measured)
+        _row(
+            table, "MNIST CNN 16-32, batch 64", f"{method.name}, gradient statistics", f"{method.name}, none", measured
+        )
     with tempfile.TemporaryDirectory() as store:
         os.environ["HARNESS_STORE"] = store
-        measured = alternate(whole_run(5, 4), bare_script(digits, 5, 4), max(1, rounds // 2))
-    _row(table, "MNIST CNN, 5 folds × 4 epochs", "harness run method=fit", "bare Keras script", measured)
+        measured = alternate(whole_run(5, 6), bare_script(digits, 5, 6), max(1, rounds // 2))
+    _row(table, "MNIST CNN 16-32, 5 folds × 6 epochs", "harness run method=fit", "bare Keras script", measured)
     Console(width=120).print(table)
 
 

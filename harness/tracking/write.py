@@ -194,6 +194,7 @@ class JobWriter:
         if self._child is not None:
             self._flush()
             self._client.set_terminated(self._child, status)
+        close_stale(self._store, self._experiment, self.run_id)  # a child interrupted while it was being opened
         if status == "FAILED":
             self._text(self.run_id, "traceback.txt", "".join(traceback.format_exception(error)))
             self._tag(self.run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
