@@ -29,7 +29,7 @@ test: $(READY)  ## lint, formatting, types, tests
 test-slow: $(READY)  ## the tests that take minutes each
 	$(VENV)/bin/pytest -m slow
 
-bench: $(READY)  ## speed of tape loops against fit(), and what watching costs (about 4 minutes)
+bench: $(READY)  ## speed of tape loops against fit(), and what watching costs (about 6 minutes)
 	$(VENV)/bin/python experiments/speed/bench.py
 
 ui: $(READY)  ## MLflow's web interface on the recorded studies

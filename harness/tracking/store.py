@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.location import store_uri
 
 _SQLITE = "sqlite:///"
-# MLflow's interface then opens a study as model training, with charts, not as a chat application.
+# The kind of experiment, as MLflow's interface names it: model training, not a chat application.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
