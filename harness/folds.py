@@ -160,14 +160,16 @@ def holdout(
     return (_fold(1, rows[:-size], rows[-size:]),)
 
 
-def test_split(y: np.ndarray, training_rows: int, seed: int) -> tuple[Fold, ...]:
+def test_split(y: np.ndarray, training_rows: int, seed: int, *, repeats: int = 1) -> tuple[Fold, ...]:  # noqa: PT028 no test
     """Train on the whole training part, validate on the data set's own test part.
 
     Args:
         y: labels of all rows.
         training_rows: rows before this index are trained on, the others validated on.
         seed: unused; here for the common signature.
+        repeats: so many folds of the same rows; each has initial weights and row orders of its own.
     """
+    _check_count("cv.repeats", repeats, 1)
     if training_rows >= len(y):
         raise InputError(
             "cv",
@@ -175,18 +177,24 @@ def test_split(y: np.ndarray, training_rows: int, seed: int) -> tuple[Fold, ...]
             "a data set with its own test part (mnist, fashion_mnist)",
             "choose cv=holdout or cv=stratified_kfold",
         )
-    return (_fold(1, np.arange(training_rows), np.arange(training_rows, len(y))),)
+    return _repeated(np.arange(training_rows), np.arange(training_rows, len(y)), repeats)
 
 
-def none(y: np.ndarray, training_rows: int, seed: int) -> tuple[Fold, ...]:
+def none(y: np.ndarray, training_rows: int, seed: int, *, repeats: int = 1) -> tuple[Fold, ...]:
     """Train on the whole training part, validate on nothing.
 
     Args:
         y: labels of all rows; unused, as is the seed: here for the common signature.
         training_rows: rows that take part.
         seed: unused.
+        repeats: so many folds of the same rows; each has initial weights and row orders of its own.
     """
-    return (_fold(1, np.arange(training_rows), np.arange(0)),)
+    _check_count("cv.repeats", repeats, 1)
+    return _repeated(np.arange(training_rows), np.arange(0), repeats)
+
+
+def _repeated(train: np.ndarray, validation: np.ndarray, repeats: int) -> tuple[Fold, ...]:
+    return tuple(_fold(number, train, validation) for number in range(1, repeats + 1))
 
 
 def _fold(number: int, train: np.ndarray, validation: np.ndarray) -> Fold:

@@ -149,6 +149,7 @@ def test_the_digest_tells_training_from_validation_rows() -> None:
 
 REFUSED: list[tuple[Callable[..., Any], np.ndarray, dict[str, Any], str]] = [
     (folds.stratified_kfold, LABELS, {"folds": 31}, "cv.folds"),
+    (folds.none, LABELS, {"repeats": 0}, "cv.repeats"),
     (folds.stratified_kfold, LABELS, {"folds": 1}, "cv.folds"),
     (folds.stratified_kfold, LABELS, {"folds": 2.5}, "cv.folds"),
     (folds.stratified_kfold, TARGETS, {"folds": 5}, "cv"),
@@ -200,3 +201,11 @@ def test_seeds_out_of_range_are_refused(seed: Any) -> None:
 def test_every_config_splits(name: str) -> None:
     splitter = hydra.utils.instantiate(OmegaConf.load(CV / f"{name}.yaml"))
     _assert_well_formed(splitter(LABELS, 100, 0))
+
+
+@pytest.mark.parametrize("splitter", [folds.none, folds.test_split])
+def test_repeats_are_folds_of_the_same_rows(splitter: Callable[..., tuple[folds.Fold, ...]]) -> None:
+    split = splitter(LABELS, 100, 0, repeats=3)
+    assert [fold.number for fold in split] == [1, 2, 3]
+    assert all(np.array_equal(fold.train, np.arange(100)) for fold in split)
+    assert len({tuple(fold.validation) for fold in split}) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -30,6 +30,8 @@ class Epoch:
     running_loss: float
     batch_mean_loss: float
     last_loss: float
+    last_val_loss: float
+    batch_mean_val_loss: float
     accuracy: float
     batch_mean_accuracy: float
     val_loss: float
@@ -60,11 +62,15 @@ def in_numpy(job: Job, *, total: bool = False, penalise: bool = True) -> list[Ep
             error = (predict(rows) - y[rows]) / (1 if total else len(rows))
             gradient = x[rows].T @ error + (2 * L2 * kernel if penalise else 0)
             kernel, bias = kernel - RATE * gradient, bias - RATE * error.sum(axis=0)
+        parts = range(0, len(plan.validation), plan.validation_batch_size)
+        validation_losses = [loss(plan.validation[start : start + plan.validation_batch_size]) for start in parts]
         epochs.append(
             Epoch(
                 running_loss=float(np.average(losses, weights=sizes)),
                 batch_mean_loss=float(np.mean(losses)),
                 last_loss=losses[-1],
+                last_val_loss=validation_losses[-1],
+                batch_mean_val_loss=float(np.mean(validation_losses)),
                 accuracy=float(np.average(hits, weights=sizes)),
                 batch_mean_accuracy=float(np.mean(hits)),
                 val_loss=loss(plan.validation),
@@ -118,6 +124,17 @@ def test_a_loops_own_report_stands_beside_the_running_mean() -> None:
     last = job_of("tape", loss_report="last_batch")
     expected_last = [epoch.last_loss for epoch in in_numpy(last)]
     assert cross_validate(last)[0].curve("reported/loss") == pytest.approx(expected_last, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["tape", "tape_eager"])
+def test_a_loops_own_validation_report_is_made_of_its_batches(method: str) -> None:
+    for report in ("batch_mean", "last_batch"):
+        job = replace(job_of(method, loss_report=report), validation_batch_size=7)
+        expected, found = in_numpy(job), cross_validate(job)[0]
+        assert len(plan_fold(job, job.folds[0]).validation) % 7 != 0
+        by_hand = [epoch.last_val_loss if report == "last_batch" else epoch.batch_mean_val_loss for epoch in expected]
+        assert found.curve("reported/val_loss") == pytest.approx(by_hand, rel=1e-4)
+        assert found.curve("val/loss") == pytest.approx([epoch.val_loss for epoch in expected], rel=1e-4)
 
 
 def test_a_hand_made_update_loses_what_the_optimizer_adds() -> None:

@@ -126,5 +126,7 @@ def _near_key(key: str) -> str:
     known |= {group.name for group in folder.iterdir() if group.is_dir()}
     group = key.partition(".")[0]
     for file in (folder / group).glob("*.yaml") if (folder / group).is_dir() else ():
-        known |= {f"{group}.{name!s}" for name in OmegaConf.load(file) if not str(name).startswith("_")}
+        known |= {
+            f"{group}.{name!s}" for name in OmegaConf.load(file) if name != "defaults" and not str(name).startswith("_")
+        }
     return near_miss(key, known) + f"; or add a new one with +{key}=…"

@@ -35,8 +35,9 @@ class Ingredients:
         update: ``optimizer``: its ``apply``; ``assign_sub``: weights minus rate times gradient by
             hand, losing momentum, clipping, weight decay, schedule and averaging.
         validation_training: validate with ``training=True``.
-        loss_report: the loop's own epoch loss, logged as ``reported/loss`` when it is not the
-            ``running`` mean weighted by batch size: the plain mean of batch losses, or the last one.
+        loss_report: the loop's own epoch loss, logged as ``reported/loss`` and ``reported/val_loss``
+            when it is not the ``running`` mean weighted by batch size: the plain mean of batch
+            losses, or the last one.
         accuracy_report: likewise for the second metric.
         ulps: move the initial weights by so many units in the last place: 1 for a control run.
     """

@@ -45,7 +45,7 @@ def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]
     model, loss, variables = trainee.model, trainee.loss, trainee.model.trainable_variables
     update = _update_rule(trainee, ingredients)
     loss_meter, metric = keras.metrics.Mean(name="loss"), trainee.new_metric()
-    extra, observe_own, names = _own_report(trainee, ingredients)
+    extra, observe_own, names = _own_report(trainee, ingredients, "reported/")
 
     def step(x: Any, y: Any) -> None:
         with tf.GradientTape() as tape:
@@ -59,13 +59,12 @@ def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]
         metric.update_state(y, predictions)
         observe_own(reported, y, predictions)
 
-    results = (loss_meter, metric)
-    meters = Meters(
-        names=("train/loss", f"train/{trainee.metric_name}", *names),
-        every=(*results, *extra),
-        results=(*results, *(meter for meter in extra if meter.name.startswith("reported"))),
-    )
-    return step, meters
+    return step, _meters(("train/loss", f"train/{trainee.metric_name}", *names), (loss_meter, metric), extra)
+
+
+def _meters(names: tuple[str, ...], running: tuple[Any, Any], extra: tuple[Any, ...]) -> Meters:
+    own = (meter for meter in extra if meter.name.startswith("reported"))
+    return Meters(names, every=(*running, *extra), results=(*running, *own))
 
 
 def _gradient_target(
@@ -96,7 +95,7 @@ def _update_rule(trainee: Trainee, ingredients: Ingredients) -> Callable[..., No
 
 
 def _own_report(
-    trainee: Trainee, ingredients: Ingredients
+    trainee: Trainee, ingredients: Ingredients, prefix: str
 ) -> tuple[tuple[Any, ...], Callable[[Any, Any, Any], None], tuple[str, ...]]:
     """Meters for what the loop itself reports, where that is not the running mean."""
     meters: list[Any] = []
@@ -113,7 +112,7 @@ def _own_report(
 
         meters.append(own_loss)
         observers.append(observe_loss)
-        names.append("reported/loss")
+        names.append(f"{prefix}loss")
     if ingredients.accuracy_report == "batch_mean":
         batch_metric, own_metric = trainee.new_metric(), keras.metrics.Mean(name="reported_metric")
 
@@ -124,7 +123,7 @@ def _own_report(
 
         meters += [own_metric, batch_metric]
         observers.append(observe_metric)
-        names.append(f"reported/{trainee.metric_name}")
+        names.append(f"{prefix}{trainee.metric_name}")
 
     def observe(reported: Any, y: Any, predictions: Any) -> None:
         for observer in observers:
@@ -137,6 +136,7 @@ def make_validation_step(trainee: Trainee, ingredients: Ingredients) -> tuple[St
     """The validation step and its meters; weights stay as they are."""
     model, loss = trainee.model, trainee.loss
     loss_meter, metric = keras.metrics.Mean(name="loss"), trainee.new_metric()
+    extra, observe_own, names = _own_report(trainee, ingredients, "reported/val_")
 
     def step(x: Any, y: Any) -> None:
         predictions = model(x, training=ingredients.validation_training)
@@ -144,6 +144,6 @@ def make_validation_step(trainee: Trainee, ingredients: Ingredients) -> tuple[St
         reported = keras.ops.sum([value, *model.losses]) if model.losses else value
         loss_meter.update_state(reported, sample_weight=tf.shape(x)[0])
         metric.update_state(y, predictions)
+        observe_own(reported, y, predictions)
 
-    meters = (loss_meter, metric)
-    return step, Meters(("val/loss", f"val/{trainee.metric_name}"), meters, meters)
+    return step, _meters(("val/loss", f"val/{trainee.metric_name}", *names), (loss_meter, metric), extra)
