@@ -18,6 +18,12 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "conf"
 
 
+def experiments_folder() -> Path:
+    """The reproduced articles: inside an installed package, or beside it in a source checkout."""
+    inside = _PACKAGE / "experiments"
+    return inside if inside.is_dir() else _PACKAGE.parent / "experiments"
+
+
 def store_folder() -> Path:
     """The ``mlruns`` folder, the same from any working directory of a project.
 

@@ -75,6 +75,31 @@ def paired_interval(differences: Values, train_rows: float, test_rows: float, co
     return centre - reach, centre + reach
 
 
+def prediction_interval(values: Values, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Where one further run's value falls, if the values are normal.
+
+    ``mean ± t(1 - (1 - confidence)/2; n - 1) * s * sqrt(1 + 1/n)`` (any textbook; for instance
+    Hahn and Meeker 1991, section 4.8).
+
+    Args:
+        values: shape ``(n,)``.
+        confidence: between 0 and 1, both excluded.
+
+    Returns:
+        Lower and upper bound, in the metric's unit; None when n < 2.
+
+    Raises:
+        ValueError: a value is not finite, or the confidence is out of its range.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: received {confidence!r}; allowed: a number between 0 and 1, both excluded.")
+    array = _finite_vector(values)
+    if array.size < 2:
+        return None
+    reach = float(stats.t.ppf((1 + confidence) / 2, array.size - 1)) * _std(array) * math.sqrt(1 + 1 / array.size)
+    return _mean(array) - reach, _mean(array) + reach
+
+
 def corrected_t_test(differences: Values, train_rows: float, test_rows: float) -> float | None:
     """Two-sided p of "the mean difference is 0": the corrected resampled t-test.
 

@@ -30,19 +30,21 @@ MAY_IMPORT = {
     "methods": {"errors", "records", "rows", "schedule", "trainee"},
     "crossval": {"data", "folds", "methods", "models", "records", "schedule", "trainee"},
     "identity": {"digests", "folds"},
+    "history": {"records"},
     "groups": {"errors", "records"},
     "verdict": {"groups", "records", "statistics"},
     "comparison": {"errors", "groups", "records", "statistics", "verdict"},
     "tables": {"comparison", "errors", "groups", "verdict"},
     "figures": {"groups", "records"},
-    "tracking": {"errors", "groups", "identity", "location", "records"},
+    "tracking": {"errors", "groups", "history", "identity", "location", "records"},
+    "articles": {"errors", "figures", "groups", "history", "location", "records", "statistics"},
 }
 ONLY_IMPORTERS = {
     "mlflow": {"tracking"},
     "hydra": {"cli"},
     "tensorflow": {"gradients", "rows", "trainee", "methods", "cli"},
     "keras": {"data", "models", "objectives", "rows", "trainee", "methods"},
-    "matplotlib": {"figures"},
+    "matplotlib": {"articles", "figures"},
     "scipy": {"statistics"},
 }
 

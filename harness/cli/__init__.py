@@ -16,6 +16,8 @@ COMMANDS = {
     "status": ("status", "list studies, or a study's jobs and how far they are"),
     "compare": ("compare", "compare the methods of a finished study: mean ± std, paired tests, verdicts"),
     "figures": ("figures", "draw a study's curves again from the records"),
+    "claims": ("claims", "check an article's claims on its committed results: claimed, measured, verdict"),
+    "collect": ("collect", "put an article's results from the store beside it, small enough for git"),
     "ui": ("ui", "open MLflow's web interface on the store"),
 }
 _INPUT_ERROR = 2

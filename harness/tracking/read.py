@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,8 +14,9 @@ import pandas as pd
 from mlflow.entities import Run
 
 from harness.errors import InputError, near_miss
+from harness.history import fold_results
 from harness.records import FoldResult, JobResult
-from harness.tracking.schema import FOLDS, GROUP, HISTORY, PARENT, fold_results
+from harness.tracking.schema import FOLDS, GROUP, HISTORY, PARENT
 from harness.tracking.store import Store
 from harness.tracking.write import alive, find_runs
 
@@ -70,6 +72,36 @@ def read_study(store: Store, study: str) -> list[JobResult]:
     if not newest:
         raise InputError("STUDY", study, "a study with at least one finished job", f"harness run study={study} …")
     return [_read_job(store, run) for run in reversed(newest.values())]
+
+
+def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
+    """When, with which versions and from which commit the jobs' runs were made.
+
+    Returns:
+        ``started`` and ``ended`` (UTC dates of the first and the last run), ``training_s`` (wall seconds
+        of all folds), and, each as a sorted list of the different ones, ``git_commit``, ``git_dirty``,
+        ``seeds`` and ``versions``.
+    """
+    jobs = list(jobs)
+    runs = [store.client.get_run(job.run_id) for job in jobs]
+    tags = [run.data.tags for run in runs]
+
+    def date(milliseconds: int) -> str:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
+
+    versions = {
+        " ".join(f"{key.removeprefix('version.')} {tag[key]}" for key in sorted(tag) if key.startswith("version."))
+        for tag in tags
+    }
+    return {
+        "started": date(min(run.info.start_time for run in runs)),
+        "ended": date(max(run.info.end_time for run in runs)),
+        "training_s": round(sum(fold.seconds for job in jobs for fold in job.folds), 1),
+        "git_commit": sorted({tag["git_commit"] for tag in tags}),
+        "git_dirty": sorted({tag["git_dirty"] for tag in tags}),
+        "seeds": sorted({int(job.config["seed"]) for job in jobs}),
+        "versions": sorted(versions),
+    }
 
 
 def study_status(store: Store, study: str | None) -> list[dict[str, Any]]:

@@ -21,9 +21,10 @@ from mlflow.entities import Dataset as DatasetEntity
 from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 
 from harness.groups import mean_std_curves
+from harness.history import folds_text, history_frame
 from harness.identity import JobIdentity, git_state, versions
 from harness.records import EpochRecord, FoldResult, JobResult
-from harness.tracking.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, folds_text, history_frame, loggable
+from harness.tracking.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, loggable
 from harness.tracking.store import Store
 
 _FLUSH_S = 5.0  # a long fold shows in the UI while it trains

@@ -1,0 +1,327 @@
+"""The kinds of claim, each a function from a study's jobs to a finding.
+
+Every check takes the jobs and the claim's own arguments by name; ``where`` chooses the group,
+``method`` and ``metric`` the numbers. Folds that diverged have no value and are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness import statistics
+from harness.articles.select import curves, finals, find_group, find_job, rows_of
+from harness.records import JobResult
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; the attributes are those of `harness.articles.claims.Claim`."""
+
+    measured: Any
+    interval: Range | None
+    interval_is: str
+    verdict: Any
+    evidence: str
+    n: int
+
+
+def value(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: float,
+    method: str,
+    metric: str,
+    tolerance: float,
+    epoch: int | str = "last",
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """One run reported ``claimed``: is it within what one run of ours gives?
+
+    With several folds the interval is the 95 % prediction interval of a single further run,
+    ``mean ± t(0.975; n - 1) s sqrt(1 + 1/n)``; the claim holds inside it, or within the tolerance
+    of the mean.
+    """
+    values = finals(find_job(jobs, method, where), metric, epoch)
+    mean = float(np.mean(values))
+    interval = statistics.prediction_interval(values)
+    inside = interval is not None and interval[0] <= claimed <= interval[1]
+    near = abs(claimed - mean) <= tolerance
+    spread = f", one run in 20 outside {_range(interval)}" if interval else ""
+    return Finding(
+        measured=mean,
+        interval=interval,
+        interval_is="95 % prediction interval of one run" if interval else "",
+        verdict="holds" if inside or near else "refuted",
+        evidence=f"{method}: {metric} {mean:.4g} over n = {len(values)}{spread}; "
+        f"the claim is {abs(claimed - mean):.2g} away",
+        n=len(values),
+    )
+
+
+def series(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: Sequence[float],
+    method: str,
+    metric: str,
+    tolerance: float,
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """Every epoch's printed number against ours: all within the tolerance of the mean over folds."""
+    ours = curves(find_job(jobs, method, where), metric)
+    means = ours.mean(axis=0)
+    gaps = np.abs(means[: len(claimed)] - np.asarray(claimed))
+    worst = int(gaps.argmax())
+    return Finding(
+        measured=[float(mean) for mean in means],
+        interval=(float(gaps.min()), float(gaps.max())),
+        interval_is="smallest and largest distance from the printed numbers",
+        verdict="holds" if float(gaps.max()) <= tolerance else "refuted",
+        evidence=f"{method}: {metric} of {len(claimed)} epochs, mean over n = {len(ours)}; farthest at epoch "
+        f"{worst + 1}: {means[worst]:.4g} against {claimed[worst]:.4g}",
+        n=len(ours),
+    )
+
+
+def pair(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: str,
+    a: str,
+    b: str,
+    metric: str,
+    tolerance: float = 0.0,
+    epoch: int | str = "last",
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """Method a is ``below``, ``above`` or ``equal`` to b, by the paired difference a - b over folds.
+
+    The interval is the 95 % one of Nadeau and Bengio. ``below`` and ``above`` hold when all of it lies
+    beyond the tolerance on that side, ``equal`` when all of it lies within.
+    """
+    first, second = find_job(jobs, a, where), find_job(jobs, b, where)
+    differences = _paired(first, second, metric, epoch)
+    return _judge_difference(differences, rows_of(first, second), claimed, tolerance, f"{metric} of {a} minus {b}")
+
+
+def rise(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: str,
+    method: str,
+    metric: str,
+    tolerance: float = 0.0,
+    more_than: str | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """How far a curve's end lies above its own lowest epoch: overfitting, when it is a validation loss.
+
+    ``more_than`` names a method whose rise is subtracted fold by fold. ``claimed`` as in `pair`.
+    """
+    job = find_job(jobs, method, where)
+    rises = _rises(job, metric)
+    words = f"rise of {metric} of {method} from its lowest epoch to its last"
+    rows = rows_of(job, job)
+    if more_than is not None:
+        other = find_job(jobs, more_than, where)
+        rises, rows = rises - _rises(other, metric), rows_of(job, other)
+        words += f", minus that of {more_than}"
+    return _judge_difference(rises, rows, claimed, tolerance, words)
+
+
+def turning_epoch(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: int,
+    method: str,
+    metric: str,
+    tolerance: float = 0.0,
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """The curve is at its lowest no later than epoch ``claimed``, in the median fold."""
+    lowest = curves(find_job(jobs, method, where), metric).argmin(axis=1) + 1
+    middle = float(np.median(lowest))
+    return Finding(
+        measured=middle,
+        interval=(float(lowest.min()), float(lowest.max())),
+        interval_is="first and last over folds",
+        verdict="holds" if middle <= claimed + tolerance else "refuted",
+        evidence=f"{method}: {metric} is lowest at epoch {middle:g} (median of n = {len(lowest)}; "
+        f"{lowest.min()} to {lowest.max()})",
+        n=len(lowest),
+    )
+
+
+def match(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: str,
+    a: str,
+    b: str,
+    metric: str,
+    tolerance: float,
+    where: Mapping[str, Any] | None = None,
+    b_metric: str | None = None,
+) -> Finding:
+    """The curves of a and b agree in every epoch of every fold, in every group that ``where`` leaves.
+
+    Args:
+        b_metric: what b itself reported, where that is another metric.
+    """
+    largest, folds, groups, same_bits = 0.0, 0, 0, True
+    for group in find_group(jobs, where, many=True):
+        first, second = find_job(group, a), find_job(group, b)
+        gap = np.abs(curves(first, metric) - curves(second, b_metric or metric))
+        largest, folds, groups = max(largest, float(gap.max())), folds + len(gap), groups + 1
+        pairs = zip(first.folds, second.folds, strict=True)
+        same_bits = same_bits and all(x.final_weights_digest == y.final_weights_digest for x, y in pairs)
+    bits = "the final weights have the same bits" if same_bits else "the final weights differ"
+    return Finding(
+        measured=largest,
+        interval=(0.0, largest),
+        interval_is="smallest to largest distance of two curves in any epoch",
+        verdict="holds" if largest <= tolerance else "refuted",
+        evidence=f"{metric} of {a} and {b} is never farther apart than {largest:.2g} "
+        f"({folds} runs in {groups} settings); {bits}",
+        n=folds,
+    )
+
+
+def converge(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: str,
+    a: str,
+    b: str,
+    metric: str,
+    tolerance: float,
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """From different initial weights, a and b differ at first and end alike.
+
+    Repetition i of a is set against repetition i + 1 of b, which started from other weights. The claim
+    holds when the mean distance is above the tolerance in the first epoch and within it in the last.
+    """
+    begin, end = [], []
+    for group in find_group(jobs, where, many=True):
+        ours, theirs = curves(find_job(group, a), metric), curves(find_job(group, b), metric)
+        gap = np.abs(ours - np.roll(theirs, -1, axis=0))
+        begin += gap[:, 0].tolist()
+        end += gap[:, -1].tolist()
+    first, last = float(np.mean(begin)), float(np.mean(end))
+    return Finding(
+        measured=last,
+        interval=(min(end), max(end)),
+        interval_is="smallest and largest distance in the last epoch",
+        verdict="holds" if first > tolerance >= last else "refuted",
+        evidence=f"{metric} of {a} and {b} from different weights: {first:.2g} apart in the first epoch, "
+        f"{last:.2g} in the last, at most {max(end):.2g} (means of {len(end)} pairs)",
+        n=len(end),
+    )
+
+
+def slower(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: str,
+    a: str,
+    b: str,
+    tolerance: float = 1.0,
+    where: Mapping[str, Any] | None = None,
+) -> Finding:
+    """Method a needs more time an epoch than b: the ratio of median epoch times is above the tolerance."""
+    first, second = (curves(find_job(jobs, name, where), "time/epoch_s")[:, 1:] for name in (a, b))
+    ratio = float(np.median(first) / np.median(second))
+    fold_ratios = np.median(first, axis=1) / np.median(second, axis=1)
+    return Finding(
+        measured=ratio,
+        interval=(float(fold_ratios.min()), float(fold_ratios.max())),
+        interval_is="smallest and largest over runs",
+        verdict="holds" if ratio > tolerance else "refuted",
+        evidence=f"an epoch of {a} takes {1000 * float(np.median(first)):.3g} ms, of {b} "
+        f"{1000 * float(np.median(second)):.3g} ms: {ratio:.2g} times, on this machine",
+        n=len(first),
+    )
+
+
+def duration(
+    jobs: Sequence[JobResult],
+    *,
+    claimed: float,
+    method: str,
+    total: bool = False,
+    where: Mapping[str, Any] | None = None,
+    tolerance: float | None = None,
+) -> Finding:
+    """Minutes of an epoch, or of all; told, not judged: the article's machine is not ours."""
+    minutes = curves(find_job(jobs, method, where), "time/epoch_s") / 60
+    values = minutes.sum(axis=1) if total else minutes.ravel()
+    measured = float(np.median(values))
+    what = f"all {minutes.shape[1]} epochs" if total else "an epoch"
+    return Finding(
+        measured=measured,
+        interval=(float(values.min()), float(values.max())),
+        interval_is="shortest and longest",
+        verdict="not comparable",
+        evidence=f"{method}: {what} took {measured:.3g} min here, against {claimed:.4g} on the article's machine",
+        n=len(minutes),
+    )
+
+
+CHECKS: dict[str, Callable[..., Finding]] = {
+    check.__name__: check for check in (value, series, pair, rise, turning_epoch, match, converge, slower, duration)
+}
+
+
+def _paired(first: JobResult, second: JobResult, metric: str, epoch: int | str) -> np.ndarray:
+    return np.subtract(finals(first, metric, epoch), finals(second, metric, epoch))
+
+
+def _rises(job: JobResult, metric: str) -> np.ndarray:
+    values = curves(job, metric)
+    return np.asarray(values[:, -1] - values.min(axis=1))
+
+
+def _judge_difference(
+    differences: np.ndarray, rows: tuple[float, float], claimed: str, tolerance: float, words: str
+) -> Finding:
+    mean = float(np.mean(differences))
+    bounds = statistics.paired_interval(differences.tolist(), *rows)
+    p = statistics.corrected_t_test(differences.tolist(), *rows)
+    interval = (mean, mean) if mean == 0 else None  # one run with no difference at all needs no interval
+    if bounds[0] is not None and bounds[1] is not None:
+        interval = bounds[0], bounds[1]
+    tail = "" if p is None or math.isnan(p) else f", corrected p {p:.2g}"
+    shown = f", 95 % interval {_range(interval)}" if interval else ", one run, no interval"
+    return Finding(
+        measured=mean,
+        interval=interval,
+        interval_is="95 % confidence interval of the mean" if interval else "",
+        verdict=_side(interval, claimed, tolerance),
+        evidence=f"{words}: {mean:.3g}{shown}{tail}, n = {len(differences)}",
+        n=len(differences),
+    )
+
+
+def _side(interval: Range | None, claimed: str, tolerance: float) -> str:
+    """Whether an interval settles that a difference is below, above or equal to zero."""
+    if claimed not in ("below", "above", "equal"):
+        raise TypeError(f"claimed is {claimed!r}; it takes below, above or equal")
+    if interval is None:
+        return "open"
+    low, high = (-interval[1], -interval[0]) if claimed == "below" else interval
+    if claimed == "equal":
+        within, beyond = -tolerance <= low and high <= tolerance, low > tolerance or high < -tolerance
+        return "holds" if within else "refuted" if beyond else "open"
+    return "holds" if low > tolerance else "refuted" if high <= tolerance else "open"
+
+
+def _range(interval: Range | None) -> str:
+    return "–" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"

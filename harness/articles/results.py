@@ -1,0 +1,121 @@
+"""Results of a full-scale run as small files beside an article: a table of epochs and a JSON of the rest.
+
+``STUDY.parquet`` has one row for each epoch of each fold of each job, ``STUDY.json`` everything else
+of the jobs and where they come from. Together they give back the records, number for number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.errors import InputError
+from harness.history import fold_results, folds_text, history_frame
+from harness.records import EpochRecord, JobResult
+
+_PER_VARIABLE = "/norm_mean"  # of each variable's gradient: wide tables, of no use to claims and figures
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """One study's jobs and their origin.
+
+    Attributes:
+        study: its name.
+        jobs: all finished jobs.
+        provenance: date, versions, machine, commit of the run that made them.
+    """
+
+    study: str
+    jobs: tuple[JobResult, ...]
+    provenance: Mapping[str, Any]
+
+
+def save_results(results: StudyResults, folder: Path) -> list[Path]:
+    """Write a study's results; equal results give equal bytes.
+
+    Per-variable gradient norms are left out.
+
+    Args:
+        folder: made when missing.
+
+    Returns:
+        The two files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [_without_variables(job) for job in results.jobs]
+    frames = [history_frame(job.folds).assign(job=place) for place, job in enumerate(jobs)]
+    table = pd.concat(frames, ignore_index=True)
+    files = [folder / f"{results.study}.parquet", folder / f"{results.study}.json"]
+    table.to_parquet(files[0], index=False, compression="zstd")
+    text = {
+        "study": results.study,
+        "provenance": dict(results.provenance),
+        "jobs": [
+            {
+                "method": job.method,
+                "control_of": job.control_of,
+                "config": dict(job.config),
+                "epochs": job.epochs,
+                "dataset_digest": job.dataset_digest,
+                "folds_digest": job.folds_digest,
+                "run_id": job.run_id,
+                "folds": json.loads(folds_text(job.folds)),
+            }
+            for job in jobs
+        ],
+    }
+    files[1].write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return files
+
+
+def load_results(folder: Path, study: str) -> StudyResults:
+    """Read what `save_results` wrote.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    fix = "restore the files, or make them anew: harness run experiment=…, then harness collect KEY"
+    try:
+        text = json.loads((folder / f"{study}.json").read_text(encoding="utf-8"))
+        table = pd.read_parquet(folder / f"{study}.parquet")
+    except (OSError, ValueError) as error:
+        allowed = f"{study}.json and {study}.parquet"
+        raise InputError("results", str(folder), f"a folder with readable {allowed}", fix) from error
+    jobs = []
+    for place, job in enumerate(text["jobs"]):
+        rows = table[table["job"] == place].drop(columns="job").dropna(axis="columns", how="all")
+        folds = fold_results(json.dumps(job.pop("folds")), rows)
+        jobs.append(JobResult(study=study, folds=folds, **job))
+    return StudyResults(study, tuple(jobs), text["provenance"])
+
+
+def load_all(folder: Path, studies: Sequence[str]) -> dict[str, StudyResults]:
+    """The results of several studies by name.
+
+    Raises:
+        InputError: as `load_results`.
+    """
+    return {study: load_results(folder, study) for study in studies}
+
+
+def _without_variables(job: JobResult) -> JobResult:
+    folds = tuple(
+        replace(
+            fold,
+            history=tuple(
+                EpochRecord(
+                    record.epoch,
+                    {name: value for name, value in record.metrics.items() if not name.endswith(_PER_VARIABLE)},
+                )
+                for record in fold.history
+            ),
+        )
+        for fold in job.folds
+    )
+    return replace(job, folds=folds)

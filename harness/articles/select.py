@@ -1,0 +1,71 @@
+"""Picking a job and its numbers out of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.groups import group_jobs
+from harness.records import JobResult
+
+
+def find_group(
+    jobs: Sequence[JobResult], where: Mapping[str, Any] | None = None, *, many: bool = False
+) -> list[list[JobResult]]:
+    """The groups whose settings equal ``where``; one, unless ``many`` are allowed.
+
+    Raises:
+        InputError: none fits, or several do.
+    """
+    wanted = dict(where or {})
+    found = [
+        group
+        for group in group_jobs(jobs)
+        if all(key in group[0].config and group[0].config[key] == setting for key, setting in wanted.items())
+    ]
+    if not found or (len(found) > 1 and not many):
+        allowed = "settings that exactly one group has" if not many else "settings that some group has"
+        raise InputError("where", wanted, allowed, f"{len(found)} groups of {jobs[0].study} have them")
+    return found
+
+
+def find_job(jobs: Sequence[JobResult], method: str, where: Mapping[str, Any] | None = None) -> JobResult:
+    """The job of one method in one group; ``METHOD_control`` is the 1-ulp control of METHOD.
+
+    Raises:
+        InputError: the group or the method does not exist.
+    """
+    (group,) = find_group(jobs, where)
+    for job in group:
+        if job.method == method:
+            return job
+    raise InputError("method", method, ", ".join(job.method for job in group), "correct the claim or run the method")
+
+
+def curves(job: JobResult, metric: str) -> np.ndarray:
+    """A metric by fold and epoch, shape (folds, epochs), folds that diverged left out.
+
+    Raises:
+        InputError: the metric was not measured in every epoch, or every fold diverged.
+    """
+    lasting = [fold for fold in job.folds if fold.diverged_epoch is None]
+    found = np.array([fold.curve(metric) for fold in lasting], dtype=np.float64)
+    if not lasting or not np.isfinite(found).all():
+        names = ", ".join(job.metric_names())
+        raise InputError("metric", metric, f"a metric measured in every epoch: {names}", f"look at {job.method}")
+    return found
+
+
+def finals(job: JobResult, metric: str, epoch: int | str = "last") -> np.ndarray:
+    """A metric's value in one epoch, or its ``last``, of every fold; shape (folds,)."""
+    place = -1 if epoch == "last" else int(epoch) - 1
+    return np.asarray(curves(job, metric)[:, place])
+
+
+def rows_of(first: JobResult, second: JobResult) -> tuple[float, float]:
+    """Mean numbers of training and of validation rows, for the correction of Nadeau and Bengio."""
+    folds = [*first.folds, *second.folds]
+    return float(np.mean([fold.train_rows for fold in folds])), float(np.mean([f.validation_rows for f in folds]))

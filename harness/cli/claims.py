@@ -1,0 +1,40 @@
+"""`harness claims`: each claim of an article, checked on its committed results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the claims; with ``--format json`` nothing else goes to standard output."""
+    parser = argparse.ArgumentParser(
+        prog="harness claims",
+        description="Check an article's claims on the results committed beside it. A refuted claim is a result, "
+        "not an error.",
+    )
+    parser.add_argument("key", metavar="KEY", help="the article: iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp")
+    parser.add_argument("--format", default="table", choices=("table", "json", "md"))
+    options = parser.parse_args(arguments)
+
+    from harness.articles.catalog import find_article
+    from harness.articles.claims import check_claims
+
+    article = find_article(options.key)
+    claims = check_claims(article)
+    if options.format == "json":
+        listed: list[dict[str, Any]] = [vars(claim) for claim in claims]
+        text = {"key": article.key, "title": article.title, "question": article.question, "claims": listed}
+        print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
+    elif options.format == "md":
+        from harness.articles.tables import markdown
+
+        print(markdown(claims))
+    else:
+        from harness.articles.tables import print_claims
+        from harness.cli.console import results
+
+        print_claims(article, claims, results())
+    return 0
