@@ -281,12 +281,14 @@ CHECKS: dict[str, Callable[..., Finding]] = {
 
 
 def _paired(first: JobResult, second: JobResult, metric: str, epoch: int | str) -> np.ndarray:
-    return np.subtract(finals(first, metric, epoch), finals(second, metric, epoch))
+    differences: np.ndarray = finals(first, metric, epoch) - finals(second, metric, epoch)
+    return differences
 
 
 def _rises(job: JobResult, metric: str) -> np.ndarray:
     values = curves(job, metric)
-    return np.asarray(values[:, -1] - values.min(axis=1))
+    rises: np.ndarray = values[:, -1] - values.min(axis=1)
+    return rises
 
 
 def _judge_difference(
