@@ -69,7 +69,7 @@ def plan_fold(job: Job, fold: Fold) -> FoldPlan:
     if ingredients.ulps:
         start = perturb(start, ingredients.ulps, fold_seed(job.seed, fold.number, "perturbation"))
     order = None
-    if not ingredients.keras_orders:
+    if ingredients.scheduled:
         whole = len(fold.train) // job.batch_size * job.batch_size
         keep = whole if ingredients.partial_batch == "drop" else None
         seed = fold_seed(job.seed, fold.number, "order")

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "gradients": set(),
     "rows": {"schedule"},
     "trainee": {"digests", "gradients", "models", "objectives"},
-    "methods": {"errors", "records", "rows", "schedule", "trainee"},
+    "watch": {"errors", "trainee"},
+    "methods": {"errors", "records", "rows", "schedule", "trainee", "watch"},
     "crossval": {"data", "folds", "methods", "models", "records", "schedule", "trainee"},
     "identity": {"digests", "folds"},
     "history": {"records"},
@@ -42,8 +43,8 @@ MAY_IMPORT = {
 ONLY_IMPORTERS = {
     "mlflow": {"tracking"},
     "hydra": {"cli"},
-    "tensorflow": {"gradients", "rows", "trainee", "methods", "cli"},
-    "keras": {"data", "models", "objectives", "rows", "trainee", "methods"},
+    "tensorflow": {"gradients", "rows", "trainee", "methods", "watch", "cli"},
+    "keras": {"data", "models", "objectives", "rows", "trainee", "methods", "watch"},
     "matplotlib": {"articles", "figures"},
     "scipy": {"statistics"},
 }

@@ -26,6 +26,7 @@ def fit(**ingredients: Any) -> Method:
         chosen,
         "fit",
         {
+            "shuffle": ("schedule", "once", "none", "keras", "keras_seeded"),
             "training": (True,),
             "reduction": ("mean",),
             "regularizers": (True,),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from harness.errors import InputError, near_miss
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
-    "shuffle": ("schedule", "once", "none", "keras", "keras_seeded"),
+    "shuffle": ("schedule", "once", "none", "keras", "keras_seeded", "own"),
     "reduction": ("mean", "sum"),
     "partial_batch": ("keep", "drop"),
     "update": ("optimizer", "assign_sub"),
@@ -26,7 +26,8 @@ class Ingredients:
     Attributes:
         shuffle: ``schedule``: a new order each epoch, the same for every method; ``once``: one order
             for all epochs; ``none``: data set order; ``keras``: left to an unseeded ``fit()``;
-            ``keras_seeded``: left to ``fit()`` under a global seed, which then repeats one order.
+            ``keras_seeded``: left to ``fit()`` under a global seed, which then repeats one order;
+            ``own``: a user's loop decides.
         training: forward pass with ``training=True``: dropout active, batch statistics in use.
         reduction: of the loss handed to the gradient: ``mean`` over the batch, or ``sum``, which is
             what a per-sample loss vector amounts to.
@@ -71,6 +72,11 @@ class Ingredients:
     def keras_orders(self) -> bool:
         """Whether the row order is Keras's own choice."""
         return self.shuffle in ("keras", "keras_seeded")
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the row order is decided before the method runs."""
+        return not self.keras_orders and self.shuffle != "own"
 
 
 def require(ingredients: Ingredients, method: str, only: dict[str, tuple[object, ...]]) -> None:

@@ -1,0 +1,1 @@
+"""Watching a training loop from outside: its model calls, losses, gradients and updates."""

@@ -1,0 +1,139 @@
+"""What is kept of a watched loop: rows, predictions and gradients of every step, weights between epochs."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.watch.events import State
+from harness.watch.steps import Pass, Step
+
+UNKNOWN_ROW = -1
+
+
+class RowIndex:
+    """Names rows by their bytes.
+
+    Args:
+        x: shape (rows, …): the rows to be recognised.
+        names: int, shape (rows,): what to call them.
+    """
+
+    def __init__(self, x: np.ndarray, names: np.ndarray) -> None:
+        self._dtype, self._shape = x.dtype, x.shape[1:]
+        self._known: dict[bytes, list[int]] = defaultdict(list)
+        for row, name in zip(x, names):
+            self._known[row.tobytes()].append(int(name))
+
+    def find(self, batch: np.ndarray) -> np.ndarray:
+        """The rows of a batch, int32, shape (rows,); `UNKNOWN_ROW` for one that is not among them.
+
+        Equal rows take their names in turn within the batch. Another dtype or shape of the same
+        numbers is the same row.
+        """
+        size = int(np.prod(self._shape, dtype=int))
+        if batch.size != len(batch) * size:
+            return np.full(len(batch), UNKNOWN_ROW, np.int32)
+        rows = np.ascontiguousarray(batch.reshape(len(batch), *self._shape).astype(self._dtype, copy=False))
+        taken: dict[bytes, int] = defaultdict(int)
+        found = np.empty(len(rows), np.int32)
+        for place, row in enumerate(rows):
+            key = row.tobytes()
+            names = self._known.get(key)
+            if names is None:
+                found[place] = UNKNOWN_ROW
+            else:
+                found[place] = names[taken[key] % len(names)]
+                taken[key] += 1
+        return found
+
+
+@dataclass
+class Journal:
+    """A sink for steps that keeps what records are made of.
+
+    Attributes:
+        rows: of the training part, to recognise.
+        trainable: number of trainable variables.
+        keep: after which steps the state is kept; all states would not fit into memory.
+        steps: rows of each step.
+        predictions: of each step, shape (rows, …).
+        penalties: the model's own losses in each step.
+        log: a row a step, as `harness.gradients.epoch_statistics` takes it.
+        times: seconds since the start, at the end of each step.
+        states: by number of steps done.
+    """
+
+    rows: RowIndex
+    trainable: int
+    keep: frozenset[int]
+    steps: list[np.ndarray] = field(default_factory=list)
+    predictions: list[np.ndarray] = field(default_factory=list)
+    penalties: list[float] = field(default_factory=list)
+    log: list[np.ndarray] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    states: dict[int, State] = field(default_factory=dict)
+    _began: float = field(default_factory=time.perf_counter)
+
+    def step(self, step: Step) -> None:
+        """Take a step."""
+        calls = [passed.call for passed in step.passes]
+        self.steps.append(np.concatenate([self.rows.find(call.x) for call in calls]))
+        self.predictions.append(np.concatenate([call.predictions for call in calls]))
+        self.penalties.append(float(np.mean([call.penalty for call in calls])))
+        self.log.append(_log_row(step, self.trainable))
+        self.times.append(time.perf_counter() - self._began)
+        if step.number in self.keep:
+            self.states[step.number] = step.after
+
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Validation and other calls without a step leave no trace here."""
+
+    def steps_an_epoch(self, epochs: int) -> int | None:
+        """Steps of each epoch, when all epochs had as many; None otherwise."""
+        count = len(self.steps)
+        return count // epochs if count and count % epochs == 0 else None
+
+
+def _log_row(step: Step, trainable: int) -> np.ndarray:
+    """Squared gradient norms, zero elements, squared update, squared weights, all in float64.
+
+    Gradients are those the optimizer received or, where the weights were assigned by hand, the tape's;
+    NaN where nobody saw any.
+    """
+    gradients: list[np.ndarray | None] = [None] * trainable
+    sources = [(apply.variables, apply.gradients) for apply in step.applies[:1]] or [
+        (passed.gradient.sources, passed.gradient.gradients) for passed in step.passes if passed.gradient is not None
+    ]
+    for places, found in sources:
+        for place, gradient in zip(places, found):
+            if place >= 0 and gradient is not None:
+                earlier = gradients[place]
+                gradients[place] = gradient if earlier is None else earlier + gradient
+    before, after = step.before[:trainable], step.after[:trainable]
+    dense = [np.zeros_like(weight) if found is None else found for found, weight in zip(gradients, before)]
+    squares = [_square(gradient) if sources else np.nan for gradient in dense]
+    zeros = sum(int(np.count_nonzero(gradient == 0)) for gradient in dense)
+    moved = sum(_square(new.astype(np.float64) - old) for new, old in zip(after, before))
+    return np.array([*squares, zeros, moved, sum(map(_square, before))], dtype=np.float64)
+
+
+def _square(array: np.ndarray) -> float:
+    flat = np.asarray(array, dtype=np.float64).ravel()
+    return float(flat @ flat)
+
+
+def order_of(steps: Sequence[np.ndarray], epochs: int) -> np.ndarray:
+    """Rows by epoch, int32, shape (epochs, rows); short epochs end in `UNKNOWN_ROW`."""
+    each = -(-len(steps) // epochs) if steps else 0
+    parts = [steps[first * each : (first + 1) * each] for first in range(epochs)]
+    rows = [np.concatenate(part) if part else np.zeros(0, np.int32) for part in parts]
+    width = max((len(part) for part in rows), default=0)
+    full = np.full((epochs, width), UNKNOWN_ROW, np.int32)
+    for place, part in enumerate(rows):
+        full[place, : len(part)] = part
+    return full

@@ -1,0 +1,105 @@
+"""Finding a user's loop and calling it as its signature asks."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from harness.errors import InputError, near_miss
+
+Loop = Callable[..., Any]
+_FIELD = "method.target"
+_ALLOWED = "file.py:function or package.module:function"
+
+
+def find_loop(target: str) -> Loop:
+    """Import what ``file.py:function`` or ``package.module:function`` names.
+
+    Raises:
+        InputError: no such file, module or function, or the import fails.
+    """
+    place, separator, name = str(target).rpartition(":")
+    if not separator or not place or not name:
+        raise InputError(_FIELD, target, _ALLOWED, "name the file and the function: my_loops.py:train")
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    found = getattr(module, name, None)
+    if not callable(found):
+        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        raise InputError(_FIELD, target, ", ".join(functions) or "a module with a function", near_miss(name, functions))
+    return found  # type: ignore[no-any-return]
+
+
+def loop_file(target: str) -> Path:
+    """The source file of a loop, without running it where it is named as a file."""
+    place = str(target).rpartition(":")[0]
+    if place.endswith(".py"):
+        return Path(place).resolve()
+    return Path(inspect.getfile(find_loop(target)))
+
+
+def contract(loop: Loop, target: str) -> Literal["train", "step"]:
+    """Which of the two contracts a loop follows: ``train`` names epochs or batch_size, ``step`` neither.
+
+    Raises:
+        InputError: it takes fewer than the five arguments model, optimizer, loss, x and y.
+    """
+    parameters = inspect.signature(loop).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    free = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if len(positional) < 5 and not free:
+        raise InputError(
+            _FIELD,
+            f"{target}{inspect.signature(loop)}",
+            "train(model, optimizer, loss, x, y, *, batch_size, epochs, validation_data=None), or "
+            "train_step(model, optimizer, loss, x, y)",
+            "give it these five arguments first; it may leave out the others",
+        )
+    names = {p.name for p in parameters}
+    keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return "train" if keywords or names & {"epochs", "batch_size", "validation_data"} else "step"
+
+
+def options_named(loop: Loop, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that the loop names, or all where it takes any keyword."""
+    parameters = inspect.signature(loop).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return dict(options)
+    names = {p.name for p in parameters}
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(_FIELD, str(path), "a Python file that exists", "give its path from the working directory")
+    name = f"_harness_loop_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))  # a script finds its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _broken(str(path), error) from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    return module
+
+
+def _load_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise _broken(name, error) from error
+
+
+def _broken(place: str, error: Exception) -> InputError:
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    return InputError(_FIELD, f"{place}, which cannot be imported ({reason})", _ALLOWED, "correct the file")
