@@ -9,7 +9,6 @@ because methods at parity draw exactly the same curve.
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 import zlib
@@ -18,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -26,6 +24,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from harness.figure_files import save_figure
 from harness.groups import group_jobs, group_titles, mean_std_curves, shown_configs
 from harness.records import JobResult
 
@@ -183,19 +182,11 @@ def save_study_figures(jobs: Sequence[JobResult], folder: Path) -> list[Path]:
     groups = group_jobs(jobs)
     configs = shown_configs(groups)
     styles = _job_styles(jobs)
-    folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for place, (group, config, title) in enumerate(zip(groups, configs, group_titles(configs), strict=True), 1):
         stem = _file_stem(group[0].study, place, title)
-        png, svg, sidecar = (folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "json"))
         figure = study_figure(group, title=f"{group[0].study}: {title}", styles=styles)
-        figure.savefig(png, metadata={"Software": None})
-        # Without a fixed salt and with a date, equal figures would be different files.
-        with matplotlib.rc_context({"svg.hashsalt": "harness"}):
-            figure.savefig(svg, metadata={"Date": None})
-        origin = _origin(group, config, title) | {"files": [png.name, svg.name]}
-        sidecar.write_text(json.dumps(origin, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        written += [png, svg, sidecar]
+        written += save_figure(figure, folder, stem, _origin(group, config, title))
     return written
 
 

@@ -24,6 +24,11 @@ def experiments_folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "experiments"
 
 
+def in_checkout() -> bool:
+    """Whether the package runs from its source checkout, not from an installed copy."""
+    return (_PACKAGE.parent / "pyproject.toml").is_file() and (_PACKAGE.parent / "conf").is_dir()
+
+
 def store_folder() -> Path:
     """The ``mlruns`` folder, the same from any working directory of a project.
 
@@ -38,9 +43,8 @@ def store_folder() -> Path:
     for folder in (here, *here.parents):
         if (folder / "mlruns" / "mlflow.db").is_file():
             return folder / "mlruns"
-    checkout = _PACKAGE.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir():
-        return checkout / "mlruns"
+    if in_checkout():
+        return _PACKAGE.parent / "mlruns"
     return here / "mlruns"
 
 

@@ -39,10 +39,10 @@ def find_job(jobs: Sequence[JobResult], method: str, where: Mapping[str, Any] | 
         InputError: the group or the method does not exist.
     """
     (group,) = find_group(jobs, where)
-    for job in group:
-        if job.method == method:
-            return job
-    raise InputError("method", method, ", ".join(job.method for job in group), "correct the claim or run the method")
+    names = [f"{job.control_of}_control" if job.control_of else job.method for job in group]
+    if method not in names:
+        raise InputError("method", method, ", ".join(names), "correct the claim, or run the method")
+    return group[names.index(method)]
 
 
 def curves(job: JobResult, metric: str) -> np.ndarray:

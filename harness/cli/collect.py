@@ -38,6 +38,11 @@ def main(arguments: Sequence[str]) -> int:
         origin = study_origin(store, jobs) | {"machine": machine()}
         for file in save_results(StudyResults(study, tuple(jobs), origin), options.out or article.results):
             print(file)
+    if article.key == "mnist_kfold":
+        from harness.cli.illustrate import illustrate
+
+        for file in illustrate(options.out or article.results):
+            print(file)
     return 0
 
 

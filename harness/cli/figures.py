@@ -1,4 +1,4 @@
-"""`harness figures`: a study's curves drawn again from its records, without TensorFlow."""
+"""`harness figures`: an article's figures, or a study's curves, drawn again without TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,21 +11,45 @@ from harness.cli.results import study_parser
 
 def main(arguments: Sequence[str]) -> int:
     """Draw the figures and print where they are."""
-    parser = study_parser("figures", "Draw a study's training and validation curves, mean ± std over folds.")
-    parser.add_argument("--out", type=Path, help="folder; default: figures/STUDY in the store's folder")
+    parser = study_parser(
+        "figures",
+        "Draw a study's training and validation curves, mean ± std over folds. For an article (iris_parity, "
+        "vgg_mnist, mnist_kfold, heart, mnist_mlp): its figures, from the results committed beside it.",
+    )
+    parser.add_argument("--store", action="store_true", help="take an article's study from the store instead")
+    parser.add_argument(
+        "--out", type=Path, help="folder; default: experiments/KEY/figures, or figures/STUDY in the store's folder"
+    )
     parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file names are printed")
     options = parser.parse_args(arguments)
 
-    from harness.cli.conclude import figure_folder
-    from harness.figures import save_study_figures
-    from harness.tracking.read import read_study
-    from harness.tracking.store import open_store
+    from harness.articles.catalog import KEYS
 
-    store = open_store(options.uri, create=False)
-    jobs = read_study(store, options.study)
-    files = save_study_figures(jobs, options.out or figure_folder(store, options.study))
+    if options.study in KEYS and not options.store:
+        files = _draw_article(options.study, options.out)
+    else:
+        files = _draw_study(options.study, options.uri, options.out)
     if options.format == "json":
         print(json.dumps({"study": options.study, "files": [str(file) for file in files]}))
     else:
         print("\n".join(str(file) for file in files))
     return 0
+
+
+def _draw_article(key: str, out: Path | None) -> list[Path]:
+    from harness.articles.catalog import find_article
+    from harness.articles.figures import draw_article
+    from harness.location import in_checkout
+
+    article = find_article(key)
+    return draw_article(article, out or (article.folder if in_checkout() else Path.cwd() / key) / "figures")
+
+
+def _draw_study(study: str, uri: str | None, out: Path | None) -> list[Path]:
+    from harness.cli.conclude import figure_folder
+    from harness.figures import save_study_figures
+    from harness.tracking.read import read_study
+    from harness.tracking.store import open_store
+
+    store = open_store(uri, create=False)
+    return save_study_figures(read_study(store, study), out or figure_folder(store, study))

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from harness.cli.check_optimizer import check_optimizer
 from harness.cli.compose import Composition
 from harness.crossval import Job
 from harness.data import Dataset
@@ -59,6 +60,7 @@ def _resolve_one(
 ) -> ResolvedJob:
     settings = composition.settings
     _check_scalars(settings)
+    check_optimizer(settings["optimizer"])
     key = json.dumps(settings["dataset"], sort_keys=True)
     if key not in datasets:
         datasets[key] = make("dataset", settings["dataset"])
@@ -79,7 +81,6 @@ def _resolve_one(
         validation_batch_size=settings["validation_batch_size"],
     )
     _check_job(job)
-    _check_learning_rate(settings["optimizer"])
     parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss")}
     signature = json.dumps(parts, sort_keys=True)
     if signature not in built:
@@ -162,14 +163,6 @@ def _check_job(job: Job) -> None:
         raise InputError(
             "jit_compile", True, f"false with method={job.method.name}, which compiles nothing", "set jit_compile=false"
         )
-
-
-def _check_learning_rate(optimizer: Mapping[str, Any]) -> None:
-    for name, value in flatten(optimizer).items():
-        if name.rpartition(".")[2] in ("learning_rate", "initial_learning_rate") and (
-            not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf")
-        ):
-            raise InputError(f"optimizer.{name}", value, "a number above 0", f"set optimizer.{name}=0.01")
 
 
 def _try_building(job: Job) -> None:

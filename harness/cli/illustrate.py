@@ -1,0 +1,60 @@
+"""What the k-fold article's pictures need besides records: ten digits and the network's layers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.cli.quiet import quiet_tensorflow
+
+
+def illustrate(folder: Path) -> list[Path]:
+    """Write ``digits.npz`` and ``model.json`` from the data and the network of ``experiment=mnist_kfold``.
+
+    Returns:
+        The two files.
+    """
+    quiet_tensorflow()
+    from harness.cli.compose import compose
+    from harness.cli.resolve import resolve
+    from harness.crossval import build
+
+    (job,) = resolve(compose(["experiment=mnist_kfold", "hydra.mode=RUN"]))
+    data = job.job.dataset
+    rows = [int(np.flatnonzero(data.y == digit)[0]) for digit in range(10)]
+    images = np.rint(data.x[rows, :, :, 0] * 255).astype(np.uint8)
+    files = [folder / "digits.npz", folder / "model.json"]
+    np.savez_compressed(files[0], images=images, labels=data.y[rows], rows=np.array(rows))
+    model = build(job.job).model
+    text = {
+        "input_shape": list(model.input_shape[1:]),
+        "parameters": int(model.count_params()),
+        "layers": [_describe(layer) for layer in model.layers if type(layer).__name__ != "InputLayer"],
+    }
+    files[1].write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    return files
+
+
+def _describe(layer: Any) -> dict[str, Any]:
+    settings = layer.get_config()
+    details = {
+        "Conv2D": lambda: f"{settings['filters']} of {settings['kernel_size'][0]} × {settings['kernel_size'][1]}",
+        "MaxPooling2D": lambda: f"{settings['pool_size'][0]} × {settings['pool_size'][1]}",
+        "Dropout": lambda: f"rate {settings['rate']}",
+        "Dense": lambda: f"{settings['units']} units",
+    }
+    kind = type(layer).__name__
+    activation = settings.get("activation")
+    detail = details.get(kind, lambda: "")()
+    if activation not in (None, "linear"):
+        detail += f", {activation}"
+    return {
+        "type": kind,
+        "name": layer.name,
+        "output_shape": list(layer.output.shape[1:]),
+        "detail": detail,
+        "parameters": int(layer.count_params()),
+    }
