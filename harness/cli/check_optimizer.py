@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from harness.errors import InputError
@@ -84,13 +85,14 @@ def _check(field: str, value: Any, rule: _Rule) -> None:
 
 
 def _check_piecewise(path: str, node: Mapping[str, Any]) -> None:
-    boundaries, rates = node.get("boundaries"), node.get("values")
+    boundaries: Any = node.get("boundaries")
+    rates: Any = node.get("values")
     fix = f"for instance '{path}.boundaries=[1000,2000]' '{path}.values=[0.001,0.0003,0.0001]'"
     if not _numbers(rates) or not rates or min(rates) < 0:
         raise InputError(f"{path}.values", rates, "a list of learning rates of 0 or above", fix)
     if not _numbers(boundaries) or any(value < 0 for value in boundaries):
         raise InputError(f"{path}.boundaries", boundaries, "a list of updates counted from 0", fix)
-    if any(later <= earlier for earlier, later in zip(boundaries, boundaries[1:])):
+    if any(later <= earlier for earlier, later in pairwise(boundaries)):
         raise InputError(f"{path}.boundaries", boundaries, "updates in rising order, each once", fix)
     if len(rates) != len(boundaries) + 1:
         received = f"{len(rates)} values for {len(boundaries)} boundaries"
