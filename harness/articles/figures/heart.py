@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.articles.figures.panels import (
-    BLUE, ORANGE, Drawing, Line, draw_lines, finish, label, printed, sheet,
+    BLUE,
+    ORANGE,
+    Drawing,
+    Line,
+    draw_lines,
+    finish,
+    label,
+    printed,
+    sheet,
 )  # fmt: skip
 from harness.articles.results import StudyResults
 from harness.articles.select import find_job

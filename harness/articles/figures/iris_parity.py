@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.articles.figures.panels import (
-    ARTICLE, CONTROL, FIT, PURPLE, SKY, Drawing, Line, draw_lines, finish, label, sheet,
+    ARTICLE,
+    CONTROL,
+    FIT,
+    PURPLE,
+    SKY,
+    Drawing,
+    Line,
+    draw_lines,
+    finish,
+    label,
+    sheet,
 )  # fmt: skip
 from harness.articles.results import StudyResults
 from harness.articles.select import find_group, find_job

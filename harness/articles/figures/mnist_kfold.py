@@ -11,7 +11,16 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
 from harness.articles.figures.panels import (
-    ARTICLE, FIT, MATCHED, TEXT, Drawing, Line, draw_lines, finish, label, sheet,
+    ARTICLE,
+    FIT,
+    MATCHED,
+    TEXT,
+    Drawing,
+    Line,
+    draw_lines,
+    finish,
+    label,
+    sheet,
 )  # fmt: skip
 from harness.articles.results import StudyResults
 from harness.articles.select import find_job

@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from harness.articles.figures.panels import (
-    BLUE, GREEN, ORANGE, SKY, VERMILION, Drawing, Line, draw_lines, finish, label, sheet,
+    BLUE,
+    GREEN,
+    ORANGE,
+    SKY,
+    VERMILION,
+    Drawing,
+    Line,
+    draw_lines,
+    finish,
+    label,
+    sheet,
 )  # fmt: skip
 from harness.articles.results import StudyResults
 from harness.articles.select import curves, find_job

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
@@ -138,7 +139,7 @@ def finish(figure: Figure, axes: Axes, caption: str, *, columns: int = 3) -> Non
         handles, labels, loc="outside lower center", ncols=columns, handlelength=4, frameon=False, fontsize=TEXT
     )
     width = float(figure.get_size_inches()[0])
-    legend.set_title(textwrap.fill(caption, int(width * 10)), prop={"size": TEXT - 1})
+    legend.set_title(textwrap.fill(caption, int(width * 10)), prop=FontProperties(size=TEXT - 1))
 
 
 def printed(axes: Axes, epoch: float, value: float, text: str, colour: str = VERMILION) -> None:

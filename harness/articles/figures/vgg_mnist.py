@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.articles.figures.panels import (
-    ARTICLE, FIT, MATCHED, VERMILION, Drawing, Line, draw_lines, finish, label, printed, sheet,
+    ARTICLE,
+    FIT,
+    MATCHED,
+    VERMILION,
+    Drawing,
+    Line,
+    draw_lines,
+    finish,
+    label,
+    printed,
+    sheet,
 )  # fmt: skip
 from harness.articles.results import StudyResults
 from harness.articles.select import curves, find_job
