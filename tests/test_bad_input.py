@@ -10,23 +10,10 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
-from command_line import SMALL, harness, run_harness
+from command_line import SMALL, harness, refused, run_harness
 from conftest import Call
 
 RUN = ("run", *SMALL, "epochs=1")
-
-
-def refused(answer: tuple[int, str, str], field: str, received: str, allowed: str, fix: str) -> None:
-    """Hold an answer of the command line against the four parts of its message."""
-    code, out, err = answer
-    assert "Traceback" not in out + err
-    assert code == 2, err
-    assert not out
-    parts = dict(line.strip().split(":", 1) for line in err.splitlines() if ":" in line)
-    assert list(parts) == ["error", "received", "allowed", "fix"], err
-    for part, words in {"error": field, "received": received, "allowed": allowed, "fix": fix}.items():
-        assert words in parts[part], f"{part} does not say {words!r}: {parts[part]}"
-    assert parts["error"].strip() == field
 
 
 @pytest.mark.parametrize(

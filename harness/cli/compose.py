@@ -23,6 +23,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from harness.errors import InputError, near_miss
 from harness.location import config_folder
 
+_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
 
 @dataclass(frozen=True)
 class Composition:
@@ -48,20 +50,56 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
     or return no job.
 
     Raises:
-        InputError: an unknown option or key, a wrong type, a bad interpolation.
+        InputError: an unknown option or key, a wrong type, a bad interpolation, another launcher than Hydra's own.
     """
-    collected: list[Composition] = []
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand us the exception instead of printing it
+    sys.argv = ["harness", *arguments]
+    _complete_without_subcommand()
+    # Hydra insists on a folder to write to; composing is to leave nothing behind.
+    with tempfile.TemporaryDirectory() as scratch:
+        collector = _Collector(scratch)
+        OmegaConf.register_new_resolver("harness_scratch", collector.folder, replace=True)
+        try:
+            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collector.take)()
+        except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last of flags that do not combine
+            raise collector.refused or _input_error(error) from error
+    if collector.refused:
+        raise collector.refused
+    if collector.broken:
+        raise _input_error(collector.broken) from collector.broken
+    return collector.taken
 
-    broken: list[OmegaConfBaseException] = []
 
-    def collect(cfg: DictConfig) -> None:
+class _Collector:
+    """Stands where Hydra expects a program: it takes each job's configuration and runs nothing.
+
+    What is wrong is kept rather than raised: of an error in a task Hydra would print its own account
+    first, and one in a resolver OmegaConf would reword.
+    """
+
+    def __init__(self, scratch: str) -> None:
+        self._scratch = scratch
+        self.taken: list[Composition] = []
+        self.broken: OmegaConfBaseException | None = None
+        self.refused: InputError | None = None
+
+    def folder(self, *, _root_: DictConfig) -> str:
+        """Hydra asks for its folder before it launches anything: the last moment to refuse a launcher."""
+        self._require_one_process(str(OmegaConf.select(_root_, "hydra.launcher._target_", default=_LAUNCHER)))
+        if self.refused:
+            raise self.refused
+        return self._scratch
+
+    def take(self, cfg: DictConfig) -> None:
+        """Hydra's task: one job's configuration, resolved."""
         runtime = HydraConfig.get()
+        self._require_one_process(str(runtime.launcher["_target_"]))  # again, for a folder of the user's own
         try:
             settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            broken.append(error)  # raised inside its task, Hydra would print about it first
+            self.broken = self.broken or error
             return
-        collected.append(
+        self.taken.append(
             Composition(
                 settings=settings,  # type: ignore[arg-type]
                 choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
@@ -70,19 +108,18 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
             )
         )
 
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # hand us the exception instead of printing it
-    sys.argv = ["harness", *arguments]
-    _complete_without_subcommand()
-    # Hydra insists on a folder to write to; composing is to leave nothing behind.
-    with tempfile.TemporaryDirectory() as scratch:
-        OmegaConf.register_new_resolver("harness_scratch", lambda: scratch, replace=True)
-        try:
-            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collect)()
-        except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last of flags that do not combine
-            raise _input_error(error) from error
-    if broken:
-        raise _input_error(broken[0]) from broken[0]
-    return collected
+    def _require_one_process(self, launcher: str) -> None:
+        if launcher != _LAUNCHER:
+            self.refused = _other_launcher(launcher)
+
+
+def _other_launcher(launcher: str) -> InputError:
+    return InputError(
+        "hydra/launcher",
+        launcher,
+        "basic: all jobs of a command run in one process, one after the other",
+        "leave hydra/launcher out; to use more processes, start a command for each part of the sweep",
+    )
 
 
 def _complete_without_subcommand() -> None:
