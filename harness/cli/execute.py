@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from harness.cli import explain
+from harness.cli.interrupts import interrupts_held_back
 from harness.cli.outcome import Outcome
 from harness.cli.progress import SweepProgress
 from harness.cli.resolve import ResolvedJob
 from harness.crossval import cross_validate
+from harness.errors import InputError
 from harness.methods.contract import FoldPlan
 from harness.records import EpochRecord, FoldResult, JobResult
 from harness.tracking.read import finished_folds, finished_job
@@ -21,6 +24,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     """Run every job; a failing one is recorded and the others go on.
 
     Raises:
+        InputError: the store stopped answering before anything was trained.
         KeyboardInterrupt: the user interrupted; the open runs are closed as KILLED first.
     """
     outcome = Outcome()
@@ -28,7 +32,16 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     with SweepProgress(console, total) as progress:
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
-            _run_job(job, store, progress, outcome)
+            counted = progress.counted
+            try:
+                with store.plain_errors():
+                    _run_job(job, store, progress, outcome)
+            except InputError as error:
+                if number == 1:
+                    raise
+                outcome.failures.append((job.description.name, str(error)))
+                progress.say(f"FAILED {job.description.name}; {explain(error)}")
+                progress.skip(counted + job.job.epochs * len(job.job.folds) - progress.counted)
     return outcome
 
 
@@ -42,40 +55,60 @@ def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outco
             outcome.count(known.folds, reused=True)
             return
     counted = progress.counted
-    writer = JobWriter(store, description, resume=not resolved.force)
+    writer: JobWriter | None = None
     try:
+        with interrupts_held_back():  # or the run it opens would be known to nobody who could close it
+            writer = JobWriter(store, description, resume=not resolved.force)
         found = {} if resolved.force else finished_folds(store, description.identity.folds, writer.run_id)
         for result, run_id, parent in found.values():
             if parent != writer.run_id:
                 writer.reuse_fold(result, run_id)
             progress.skip(job.epochs)
         results = _train(resolved, {fold: result for fold, (result, *_) in found.items()}, writer, progress)
-        writer.finish(
-            JobResult(
-                study=description.study,
-                method=description.method,
-                config=description.config,
-                epochs=job.epochs,
-                folds=results,
-                dataset_digest=job.dataset.digest,
-                folds_digest=description.folds_digest,
-                control_of=description.control_of,
-                run_id=writer.run_id,
-            )
-        )
+        writer.finish(_job_result(resolved, results, writer.run_id))
     except KeyboardInterrupt as interrupt:
-        writer.fail(interrupt)
+        if writer is not None:
+            writer.fail(interrupt)
         raise
     except Exception as error:
-        writer.fail(error)
-        first_line = next(iter(str(error).splitlines()), "")
-        outcome.failures.append((description.name, f"{type(error).__name__}: {first_line}"))
-        progress.say(f"FAILED {description.name}: {type(error).__name__}; the traceback is in run {writer.run_id}")
+        if writer is None:
+            raise
+        _record_failure(error, writer, store, description.name, progress, outcome)
         progress.skip(counted + job.epochs * len(job.folds) - progress.counted)
         return
     outcome.finished += 1
     outcome.count([result for result in results if result.fold in found], reused=True)
     outcome.count([result for result in results if result.fold not in found], reused=False)
+
+
+def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], run_id: str) -> JobResult:
+    job, description = resolved.job, resolved.description
+    return JobResult(
+        study=description.study,
+        method=description.method,
+        config=description.config,
+        epochs=job.epochs,
+        folds=folds,
+        dataset_digest=job.dataset.digest,
+        folds_digest=description.folds_digest,
+        control_of=description.control_of,
+        run_id=run_id,
+    )
+
+
+def _record_failure(
+    error: Exception, writer: JobWriter, store: Store, name: str, progress: SweepProgress, outcome: Outcome
+) -> None:
+    recorded = writer.fail(error)
+    trouble = store.trouble(error)
+    if trouble is not None:
+        outcome.failures.append((name, str(trouble)))
+        progress.say(f"FAILED {name}, what was recorded before stays; {explain(trouble)}")
+        return
+    first_line = next(iter(str(error).splitlines()), "")
+    outcome.failures.append((name, f"{type(error).__name__}: {first_line}"))
+    where = f"is in run {writer.run_id}" if recorded else "is lost, for the store did not answer"
+    progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
 
 
 def _train(

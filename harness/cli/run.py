@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from harness.cli import explain
 from harness.cli.checked import checked_jobs
 from harness.cli.compose import compose
 from harness.cli.console import messages, results
+from harness.errors import InputError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run Hydra's arguments; 0 when every job finished, 1 when one failed."""
+    """Run Hydra's arguments; 0 when every job finished and was compared, 1 when not."""
     compositions = compose(arguments)
     if not compositions:
         return 0
@@ -22,8 +24,14 @@ def main(arguments: Sequence[str]) -> int:
     from harness.cli.execute import execute
 
     outcome = execute(jobs, store, console)
+    compared = True
     for study in dict.fromkeys(job.description.study for job in jobs):
-        conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])
+        try:
+            with store.plain_errors():
+                conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])
+        except InputError as error:
+            compared = False
+            console.print(f"no comparison of {study}; {explain(error)}", highlight=False, soft_wrap=True)
     console.print(outcome.summary(), highlight=False)
     sys.stdout.flush()
-    return 1 if outcome.failures else 0
+    return 1 if outcome.failures or not compared else 0

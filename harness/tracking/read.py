@@ -16,9 +16,9 @@ from mlflow.entities import Run
 from harness.errors import InputError, near_miss
 from harness.history import fold_results
 from harness.records import FoldResult, JobResult
+from harness.tracking.runs import alive, find_runs
 from harness.tracking.schema import FOLDS, GROUP, HISTORY, PARENT
 from harness.tracking.store import Store
-from harness.tracking.write import alive, find_runs
 
 
 def finished_folds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,9 +13,13 @@ from pathlib import Path
 import filelock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE, ErrorCode
 
 from harness.errors import InputError
 from harness.location import store_uri
+
+# It prints the traceback of every failed query, which is raised and told anyway.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _SQLITE = "sqlite:///"
 # The kind of experiment, as MLflow's interface names it: model training, not a chat application.
@@ -58,6 +63,35 @@ class Store:
             return
         with _locked(self.folder):
             yield
+
+    def trouble(self, error: BaseException) -> InputError | None:
+        """What to tell of an error that says the store stopped answering; None for any other error."""
+        if not isinstance(error, MlflowException):
+            return None
+        reason = str(error).splitlines()[0]
+        if error.error_code != ErrorCode.Name(TEMPORARILY_UNAVAILABLE) and not reason.startswith("API request to"):
+            return None
+        if self.folder is None:
+            return _no_answer(self.uri, error)
+        if "database is locked" in reason:
+            return _locked_by_another(self.uri.removeprefix(_SQLITE), reason)
+        return InputError(
+            "tracking.uri",
+            self.uri,
+            "a SQLite store that can be read and written throughout",
+            f"make room for it and make it writable, then run the same command again ({reason})",
+        )
+
+    @contextmanager
+    def plain_errors(self) -> Iterator[None]:
+        """Raise, for a store that stopped answering, what `trouble` tells instead of MLflow's own error."""
+        try:
+            yield
+        except MlflowException as error:
+            trouble = self.trouble(error)
+            if trouble is None:
+                raise
+            raise trouble from error
 
 
 def open_store(uri: str | None = None, *, create: bool = True) -> Store:
@@ -107,6 +141,24 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _locked_by_another(path: str, reason: str) -> InputError:
+    return InputError(
+        "tracking.uri",
+        path,
+        "a SQLite store that is not locked by another program",
+        f"end the program that holds it, or set tracking.uri to another store (SQLite: {reason})",
+    )
+
+
+def _no_answer(uri: str, error: Exception) -> InputError:
+    return InputError(
+        "tracking.uri",
+        uri,
+        "a tracking store that answers",
+        f"check the address and that the server runs ({str(error).splitlines()[0]})",
+    )
+
+
 def _require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,12 +186,7 @@ def _require_sound(path: Path) -> None:
         finally:
             connection.close()
     except sqlite3.OperationalError as error:
-        raise InputError(
-            "tracking.uri",
-            str(path),
-            "a SQLite store that is not locked by another program",
-            f"end the program that holds it, or set tracking.uri to another store (SQLite: {error})",
-        ) from error
+        raise _locked_by_another(str(path), str(error)) from error
     except sqlite3.DatabaseError as error:
         raise InputError(
             "tracking.uri",
@@ -153,12 +200,7 @@ def _probe(client: MlflowClient, uri: str) -> None:
     try:
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
-        raise InputError(
-            "tracking.uri",
-            uri,
-            "a tracking store that answers",
-            f"check the address and that the server runs ({str(error).splitlines()[0]})",
-        ) from error
+        raise _no_answer(uri, error) from error
     except Exception as error:  # SQLAlchemy's and alembic's many kinds, none of which the user can act on
         raise InputError(
             "tracking.uri", uri, "an intact MLflow store", f"move it away, or choose another ({type(error).__name__})"

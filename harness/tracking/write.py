@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
-import socket
 import tempfile
 import time
 import traceback
@@ -18,16 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset as DatasetEntity
-from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
 
 from harness.groups import mean_std_curves
 from harness.history import folds_text, history_frame
 from harness.identity import JobIdentity, git_state, versions
 from harness.records import EpochRecord, FoldResult, JobResult
+from harness.tracking.runs import alive, close_children, find_runs, process_tags
 from harness.tracking.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, loggable
 from harness.tracking.store import Store
 
 _FLUSH_S = 5.0  # a long fold shows in the UI while it trains
+_BEAT_S = 60.0
 _BATCH = 1000  # MLflow's limit of metrics a call
 _PARAMS = 100  # and of params
 _PARAM_CHARACTERS = 6000
@@ -74,8 +74,7 @@ class JobDescription:
             "mlflow.user": _user(),
             "mlflow.source.name": "harness run",
             "mlflow.source.type": "LOCAL",
-            "host": socket.gethostname(),
-            "pid": str(os.getpid()),
+            **process_tags(),
         }
         if self.control_of is not None:
             tags["control_of"] = self.control_of
@@ -89,7 +88,7 @@ class JobWriter:
         self._store, self._client, self._job = store, store.client, description
         self._experiment = store.experiment(description.study)
         self._pending: list[Metric] = []
-        self._flushed = time.monotonic()
+        self._flushed = self._beaten = time.monotonic()
         self._child: str | None = None
         self.run_id = (self._resume_parent() if resume else None) or self._new_parent()
 
@@ -98,9 +97,9 @@ class JobWriter:
         for run in find_runs(self._store, [self._experiment], kind="job", job_hash=self._job.identity.job):
             if run.info.status != "FINISHED" and not alive(run):
                 run_id = str(run.info.run_id)
-                close_stale(self._store, self._experiment, run_id)
+                close_children(self._store, self._experiment, run_id)
                 self._client.update_run(run_id, status="RUNNING")
-                self._tag(run_id, {"pid": str(os.getpid()), "host": socket.gethostname()})
+                self._tag(run_id, process_tags())
                 if "error" in run.data.tags:
                     self._client.delete_tag(run_id, "error")
                 return run_id
@@ -140,10 +139,14 @@ class JobWriter:
             self._client.log_batch(self._child, metrics=self._pending[:_BATCH])
             del self._pending[:_BATCH]
         self._flushed = time.monotonic()
+        if self._flushed - self._beaten > _BEAT_S:
+            self._tag(self.run_id, process_tags())
+            self._beaten = self._flushed
 
     def finish_fold(self, result: FoldResult) -> None:
         """Close the fold's child run: from here on its result can be reused."""
         assert self._child is not None
+        self._pending += _compile_time([result])
         self._flush()
         self._artifacts(self._child, [result])
         self._summarise(self._child, [result])
@@ -168,8 +171,6 @@ class JobWriter:
                 "initial_weights_digest", "final_weights_digest", "order_digest", "distinct_orders"
             )}  # fmt: skip
             tags["outcome"] = f"diverged at epoch {fold.diverged_epoch}" if diverged else "completed"
-            if fold.compile_s is not None:
-                self._client.log_metric(run_id, "time/compile_s", fold.compile_s)
         elif diverged:
             tags["outcome"] = "diverged: " + ", ".join(f"fold {fold} at epoch {at}" for fold, at in diverged.items())
         self._tag(run_id, tags)
@@ -177,25 +178,43 @@ class JobWriter:
     def finish(self, result: JobResult) -> None:
         """Write mean and std over folds of every metric and epoch, and close the parent run."""
         now = int(time.time() * 1000)
-        metrics: list[Metric] = []
+        metrics = _compile_time(result.folds)
         for name in result.metric_names():
             epochs, mean, std, _ = mean_std_curves(result, name)
             for suffix, values in (("mean", mean), ("std", std)):
                 finite = loggable({str(epoch): float(value) for epoch, value in zip(epochs, values)})
                 metrics += [Metric(f"{name}/{suffix}", value, now, int(epoch)) for epoch, value in finite.items()]
-        for first in range(0, len(metrics), _BATCH):
-            self._client.log_batch(self.run_id, metrics=metrics[first : first + _BATCH])
+        self._log_missing(metrics)
         self._artifacts(self.run_id, result.folds)
         self._summarise(self.run_id, result.folds)
         self._client.set_terminated(self.run_id, "FINISHED")
 
-    def fail(self, error: BaseException) -> None:
-        """Close the open runs as FAILED with the traceback, or KILLED when the user interrupted."""
+    def _log_missing(self, metrics: Sequence[Metric]) -> None:
+        """Log the points the parent lacks: one killed while it was finished has some, and MLflow keeps doubles."""
+        logged = self._client.get_run(self.run_id).data.metrics
+        stored = {(name, point.step) for name in logged for point in self._client.get_metric_history(self.run_id, name)}
+        missing = [metric for metric in metrics if (metric.key, metric.step) not in stored]
+        for first in range(0, len(missing), _BATCH):
+            self._client.log_batch(self.run_id, metrics=missing[first : first + _BATCH])
+
+    def fail(self, error: BaseException) -> bool:
+        """Close the open runs as FAILED with the traceback, or KILLED when the user interrupted.
+
+        Returns:
+            Whether the store took it; if not, the runs stay RUNNING until another process takes the job up.
+        """
+        try:
+            self._close(error)
+        except Exception:  # whatever the store's trouble is, it must not hide why the job ended
+            return False
+        return True
+
+    def _close(self, error: BaseException) -> None:
         status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         if self._child is not None:
             self._flush()
             self._client.set_terminated(self._child, status)
-        close_stale(self._store, self._experiment, self.run_id)  # a child interrupted while it was being opened
+        close_children(self._store, self._experiment, self.run_id)  # one interrupted while it was being opened
         if status == "FAILED":
             self._text(self.run_id, "traceback.txt", "".join(traceback.format_exception(error)))
             self._tag(self.run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
@@ -213,6 +232,13 @@ class JobWriter:
 
     def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
         self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
+def _compile_time(folds: Sequence[FoldResult]) -> list[Metric]:
+    """The point that says what compiling took; it means nothing over several folds."""
+    if len(folds) != 1 or folds[0].compile_s is None:
+        return []
+    return [Metric("time/compile_s", folds[0].compile_s, int(time.time() * 1000), 0)]
 
 
 def write_comparison(store: Store, study: str, files: Iterable[Path], description: str, digest: str) -> str:
@@ -244,45 +270,6 @@ def write_comparison(store: Store, study: str, files: Iterable[Path], descriptio
         store.client.log_artifact(run.info.run_id, str(file))
     store.client.set_terminated(run.info.run_id, "FINISHED")
     return str(run.info.run_id)
-
-
-def find_runs(store: Store, experiments: Sequence[str], **tags: str) -> list[Run]:
-    """All active runs with these tags, newest first."""
-    condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = store.client.search_runs(
-            list(experiments), condition, order_by=["attributes.start_time DESC"], page_token=token
-        )
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def alive(run: Run) -> bool:
-    """Whether the process that writes this run still runs, as far as this machine can tell."""
-    tags = run.data.tags
-    if run.info.status != "RUNNING" or tags.get("host") != socket.gethostname():
-        return False
-    pid = int(tags.get("pid", "0"))
-    if pid in (0, os.getpid()):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def close_stale(store: Store, experiment: str, parent: str) -> None:
-    """Close as KILLED the child runs a dead process left RUNNING under this parent."""
-    for run in find_runs(store, [experiment], **{PARENT: parent}):
-        if run.info.status == "RUNNING" and not alive(run):
-            store.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _user() -> str:
