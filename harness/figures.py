@@ -140,7 +140,7 @@ def study_figure(jobs: Sequence[JobResult], *, title: str, styles: Mapping[str, 
     grid = figure.subplots(len(panels), columns, squeeze=False)
     for axes, metric in zip(grid.flat, [name for row in panels for name in row], strict=True):
         plot_curve(axes, jobs, metric, styles)
-        axes.set_ylabel(_axis_label(metric), fontsize=_TEXT)
+        axes.set_ylabel(axis_label(metric), fontsize=_TEXT)
         axes.set_xlabel("epoch", fontsize=_TEXT)
         axes.tick_params(labelsize=_TEXT - 1)
         axes.grid(alpha=0.3)
@@ -229,7 +229,8 @@ def _panels(jobs: Sequence[JobResult]) -> list[list[str]]:
     return [row for row in rows if len(row) == full]
 
 
-def _axis_label(metric: str) -> str:
+def axis_label(metric: str) -> str:
+    """A recorded metric with its unit, as an axis says it."""
     part, _, name = metric.partition("/")
     side = {"train": "training", "val": "validation"}.get(part, part)
     if name == "loss":

@@ -85,12 +85,14 @@ class Method:
         ingredients: what it does and leaves out.
         prepare: compiles what can be compiled once, for all folds of a job.
         compiled: False for a method that cannot honour ``jit_compile``.
+        loop: a user's own function, where the method is one.
     """
 
     name: str
     ingredients: Ingredients
     prepare: Callable[[Trainee], TrainFold]
     compiled: bool = True
+    loop: Callable[..., Any] | None = None
 
 
 def epoch_record(

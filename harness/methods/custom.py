@@ -48,7 +48,7 @@ def custom(target: str, *, ulps: int = 0) -> Method:
     loop = find_loop(target)
     kind = contract(loop, target)
     chosen = Ingredients(shuffle="own" if kind == "train" else "schedule", ulps=ulps)
-    return Method("custom", chosen, lambda trainee: _prepare(trainee, loop))
+    return Method("custom", chosen, lambda trainee: _prepare(trainee, loop), loop=loop)
 
 
 def _prepare(trainee: Trainee, loop: Loop) -> TrainFold:
@@ -89,24 +89,14 @@ class _Run:
             )
         ends = tuple(each * epoch for epoch in range(1, self._plan.epochs))
         if not set(ends) <= self.journal.states.keys():
-            self._trainee.restore(self._plan.start)
             self._watch(ends)
 
     def _watch(self, more: tuple[int, ...]) -> None:
-        try:
-            self._call(more)
-        except XlaWatchedError:
-            # Nothing can be observed inside XLA, so the loop is run as Python runs it.
-            self._trainee.restore(self._plan.start)
-            tf.config.run_functions_eagerly(True)
-            try:
-                self._call(more)
-            finally:
-                tf.config.run_functions_eagerly(False)
+        def renew() -> Journal:
+            self.journal = self._new_journal(more)
+            return self.journal
 
-    def _call(self, more: tuple[int, ...]) -> None:
-        self.journal = self._new_journal(more)
-        self.history = run_loop(self._trainee, self._plan, self._loop, self.journal)
+        self.history, _ = run_loop(self._trainee, self._plan, self._loop, renew)
 
     def report(self, on_epoch: OnEpoch) -> None:
         """Make the records, validating with the weights of each epoch's end."""
@@ -145,18 +135,35 @@ class _Run:
         return own
 
 
-def run_loop(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mapping[str, Any]:
-    """Call a user's loop under observation.
+def run_loop(
+    trainee: Trainee, plan: FoldPlan, loop: Loop, new_sink: Callable[[], Any]
+) -> tuple[Mapping[str, Any], bool]:
+    """Call a user's loop under observation, from the plan's start.
 
     Args:
-        trainee: restored to the plan's start.
+        trainee: what is trained.
+        plan: of the fold.
         loop: of either contract.
-        sink: has ``step(step)`` and ``idle(passed, steps)``.
+        new_sink: makes what receives the steps, with ``step(step)`` and ``idle(passed, steps)``; called
+            again when the loop has to run again.
 
     Returns:
-        The history it returned, as a mapping; empty when it returned none.
+        The history it returned, as a mapping, empty when it returned none; and whether it compiles by
+        XLA, inside which nothing can be observed, so that it was run uncompiled.
     """
     vars(trainee.optimizer).pop("apply", None)  # the observer sees gradients itself
+    try:
+        return _run_once(trainee, plan, loop, new_sink()), False
+    except XlaWatchedError:
+        tf.config.run_functions_eagerly(True)
+        try:
+            return _run_once(trainee, plan, loop, new_sink()), True
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+
+def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mapping[str, Any]:
+    trainee.restore(plan.start)
     keras.utils.set_random_seed(plan.seed)  # whatever the loop draws, it draws again in a second run
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
     with Observer(trainee.model, trainee.optimizer, assembler).on():

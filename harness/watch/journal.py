@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,30 +24,27 @@ class RowIndex:
 
     def __init__(self, x: np.ndarray, names: np.ndarray) -> None:
         self._dtype, self._shape = x.dtype, x.shape[1:]
-        self._known: dict[bytes, list[int]] = defaultdict(list)
+        self._known: dict[bytes, list[int]] = {}
         for row, name in zip(x, names):
-            self._known[row.tobytes()].append(int(name))
+            self._known.setdefault(row.tobytes(), []).append(int(name))
+
+    def twins(self) -> dict[int, list[int]]:
+        """First name to all names, of every row that occurs more than once."""
+        return {names[0]: names for names in self._known.values() if len(names) > 1}
 
     def find(self, batch: np.ndarray) -> np.ndarray:
         """The rows of a batch, int32, shape (rows,); `UNKNOWN_ROW` for one that is not among them.
 
-        Equal rows take their names in turn within the batch. Another dtype or shape of the same
+        A row that occurs more than once has its first name. Another dtype or shape of the same
         numbers is the same row.
         """
         size = int(np.prod(self._shape, dtype=int))
         if batch.size != len(batch) * size:
             return np.full(len(batch), UNKNOWN_ROW, np.int32)
         rows = np.ascontiguousarray(batch.reshape(len(batch), *self._shape).astype(self._dtype, copy=False))
-        taken: dict[bytes, int] = defaultdict(int)
         found = np.empty(len(rows), np.int32)
         for place, row in enumerate(rows):
-            key = row.tobytes()
-            names = self._known.get(key)
-            if names is None:
-                found[place] = UNKNOWN_ROW
-            else:
-                found[place] = names[taken[key] % len(names)]
-                taken[key] += 1
+            found[place] = self._known.get(row.tobytes(), (UNKNOWN_ROW,))[0]
         return found
 
 

@@ -88,7 +88,8 @@ class StepAssembler:
 
     def finish(self, state: State) -> None:
         """End of the loop: close what is open; ``state`` holds all state variables now."""
-        self._close(state)
+        # What comes after the last update, such as averages written back, is not part of that step.
+        self._close(self._open.applies[-1].state if self._open.applies else state)
         self._idle(self._open.call)
         self._open = _Open()
 

@@ -1,0 +1,33 @@
+"""In which setting each loop is diagnosed, and what the diagnosis must name."""
+
+DROPOUT = ("dataset=iris", "dataset.scaling=standard", "model=iris_mlp", "model.dropout=0.3")
+REGULARISED = (*DROPOUT, "model.l2=0.01")
+REGRESSION = ("dataset=diabetes", "model=dense_regressor", "cv=kfold")
+COMMON = ("epochs=3", "batch_size=16")
+SATURATED = (*DROPOUT, "dataset.scaling=none", "initializer=random_normal", "initializer.kernel.stddev=5.0")
+
+# Loop: (settings, causes that are named; benign ones are left out).
+LOOPS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
+    "forgotten_training_flag": (DROPOUT, frozenset({"training_flag"})),
+    "never_shuffled": (DROPOUT, frozenset({"shuffle"})),
+    "shuffled_apart": (DROPOUT, frozenset({"row_pairing"})),
+    "last_batch_lost": (DROPOUT, frozenset({"partial_batch"})),
+    "vector_of_losses": (DROPOUT, frozenset({"loss_reduction"})),
+    "penalties_left_out": (REGULARISED, frozenset({"regularization"})),
+    "flat_targets": (REGRESSION, frozenset({"target_shape"})),
+    "logits_of_probabilities": (DROPOUT, frozenset({"logits"})),
+    "log_by_hand": (SATURATED, frozenset({"log_clip"})),
+    "weights_minus_gradient": (DROPOUT, frozenset({"update_rule"})),
+    "only_kernels": (DROPOUT, frozenset({"variables"})),
+    "optimizer_each_epoch": (DROPOUT, frozenset({"optimizer_state"})),
+    "applied_twice": (DROPOUT, frozenset({"optimizer_state"})),
+    "another_start": (DROPOUT, frozenset({"initial_weights"})),
+    "half_precision_inputs": (DROPOUT, frozenset({"dtype"})),
+    "compiled_by_xla": (DROPOUT, frozenset({"jit_compile"})),
+    "looks_twice": (DROPOUT, frozenset({"seed_stream"})),
+    "mean_of_batches": (DROPOUT, frozenset({"metric"})),
+    "metric_never_reset": (DROPOUT, frozenset({"metric"})),
+    "validates_in_training_mode": (DROPOUT, frozenset({"validation_flag"})),
+    "validates_on_one_batch": (DROPOUT, frozenset({"validation_subset"})),
+    "several_at_once": (DROPOUT, frozenset({"training_flag", "loss_reduction", "partial_batch", "shuffle"})),
+}

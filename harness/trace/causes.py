@@ -1,0 +1,95 @@
+"""The causes that can be named, each with its fix; no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FIXES = {
+    "shuffle": "draw a new permutation of the training rows in every epoch, as fit() does",
+    "row_pairing": "index x and y with one and the same permutation",
+    "partial_batch": "train on the last, smaller batch too: step with range(0, len(x), batch_size)",
+    "training_flag": "call model(x, training=True) in the training step",
+    "validation_flag": "call model(x, training=False) when validating",
+    "loss_reduction": "hand the tape the batch's mean: a loss object gives it, tf.reduce_mean around a function does",
+    "regularization": "add tf.add_n(model.losses) to the loss inside the tape",
+    "sample_weight": "pass the weights on: loss(y, predictions, sample_weight=weights)",
+    "target_shape": "give y and the predictions one shape: y[:, None] for predictions of shape (n, 1)",
+    "logits": "make from_logits say what the model's last layer puts out",
+    "log_clip": "use a Keras cross-entropy, which works on the logits, in place of a hand-written log",
+    "update_rule": "update through optimizer.apply(gradients, variables), which does all that is configured",
+    "variables": "pass model.trainable_variables, once and in one order, to both tape and optimizer",
+    "optimizer_state": "make one optimizer before the loop and apply it once a step",
+    "initial_weights": "train the model as it is handed over; do not build or load another",
+    "dtype": "keep inputs, model and loss in the precision that the model was built with",
+    "loss_scale": "scale the loss by optimizer.scale_loss before the tape, with a LossScaleOptimizer",
+    "jit_compile": "compile both or neither: @tf.function(jit_compile=False)",
+    "seed_stream": "make one forward pass a step in training mode; use training=False for anything else",
+    "metric": "average batch losses weighted by batch size, over this epoch only, as keras.metrics.Mean does",
+    "validation_subset": "validate on every validation row",
+}
+
+
+@dataclass
+class Cause:
+    """One thing a loop does unlike ``fit()``.
+
+    Attributes:
+        cause: its key in `FIXES`.
+        way: how, in a few machine-readable words; two loops that do it the same way do not differ by it.
+        evidence: what was seen, in a line.
+        epoch: of the first step concerned, from 1.
+        step: within the epoch, from 1; 0 for something at the epoch's end.
+        quantity: ``rows``, ``forward``, ``loss``, ``gradient``, ``update``, ``state``, ``seeds``,
+            ``validation`` or ``report``.
+        variable: the variable that deviates most; empty where it is none of the variables.
+        max_abs: largest absolute deviation; 0 where none was measured.
+        max_ulp: the same in units in the last place.
+        effect: how far a step's update moves by this cause alone, relative to the update's size.
+        confidence: 1 when the step, recomputed with this one thing changed, gives what was seen.
+        benign: true for what differs and is not wrong.
+        steps: number of steps concerned.
+    """
+
+    cause: str
+    way: str
+    evidence: str
+    epoch: int
+    step: int
+    quantity: str
+    variable: str = ""
+    max_abs: float = 0.0
+    max_ulp: float = 0.0
+    effect: float = 0.0
+    confidence: float = 1.0
+    benign: bool = False
+    steps: int = 1
+
+    @property
+    def fix(self) -> str:
+        """What to do about it, in a line."""
+        return "none is needed" if self.benign else FIXES[self.cause]
+
+
+@dataclass
+class Findings:
+    """Causes as they are found, one of each key and way."""
+
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
+    unexplained: list[Cause] = field(default_factory=list)
+
+    def add(self, cause: Cause) -> None:
+        """Keep a cause, or count it once more."""
+        known = self.causes.get((cause.cause, cause.way))
+        if known is None:
+            self.causes[cause.cause, cause.way] = cause
+        else:
+            known.steps += 1
+            known.effect = max(known.effect, cause.effect)
+
+    def has(self, cause: str) -> bool:
+        """Whether a cause of this key was found, in any way."""
+        return any(key == cause for key, _ in self.causes)
+
+    def ordered(self) -> list[Cause]:
+        """All causes, the largest effect first."""
+        return sorted(self.causes.values(), key=lambda cause: (cause.benign, -cause.effect))

@@ -1,0 +1,174 @@
+"""One method's run, watched step by step and judged against ``fit()``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.crossval import Job, build, plan_fold
+from harness.folds import Fold
+from harness.methods.contract import FoldPlan
+from harness.methods.custom import run_loop
+from harness.records import EpochRecord
+from harness.trace.causes import Cause, Findings
+from harness.trace.distance import largest
+from harness.trace.idle_check import IdleCheck
+from harness.trace.reference import Reference
+from harness.trace.report_check import ReportCheck
+from harness.trace.step_check import Place, StepCheck
+from harness.trainee import Trainee, state_variables
+from harness.watch.events import State
+from harness.watch.journal import RowIndex
+from harness.watch.observer import Observer
+from harness.watch.steps import Pass, Step, StepAssembler
+
+
+@dataclass(frozen=True)
+class Run:
+    """A judged run.
+
+    Attributes:
+        causes: what the method does unlike ``fit()``, largest effect first.
+        unexplained: what deviates for no known cause.
+        rows: of each step, by their numbers in the data set; -1 for a row that was not recognised.
+        epochs: number of epochs.
+        train: the fold's training rows, equal ones under the first one's number.
+        final: all state variables at the end.
+        xla: whether the loop compiles by XLA.
+    """
+
+    causes: list[Cause]
+    unexplained: list[Cause]
+    rows: list[np.ndarray]
+    epochs: int
+    train: np.ndarray
+    final: State
+    xla: bool
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Steps of an epoch, rounded up where epochs differ."""
+        return max(1, -(-len(self.rows) // self.epochs))
+
+
+class _Detective:
+    """The sink of a watched run."""
+
+    def __init__(self, job: Job, plan: FoldPlan, reference: Reference) -> None:
+        self.findings = Findings()
+        self.rows: list[np.ndarray] = []
+        self.last: Step | None = None
+        self._plan = plan
+        self._index = RowIndex(plan.x[plan.train], plan.train)
+        self.train = self._index.find(plan.x[plan.train])
+        self._coarse = RowIndex(plan.x[plan.train].astype(np.float16), plan.train)
+        twins = self._index.twins().items()
+        ambiguous = frozenset(first for first, names in twins if not (plan.y[names] == plan.y[first]).all())
+        self._steps = StepCheck(reference, self.findings, self._rounded, ambiguous)
+        self.idles = IdleCheck(plan, reference, self.findings)
+        self.report = ReportCheck(plan, reference, self.findings)
+        self._epoch, self._step, self._consumed = 1, 0, 0
+        self._reference = reference
+
+    def step(self, step: Step) -> None:
+        """Judge a step."""
+        x = np.concatenate([passed.call.x for passed in step.passes])
+        rows = self._index.find(x)
+        if (rows < 0).all():
+            rows = self._coarse.find(x.astype(np.float16))
+        place = self._place(len(rows))
+        if step.number == 1:
+            self._initial_weights(step)
+        known = bool((rows >= 0).all())
+        y = self._plan.y[rows] if known else None
+        self.idles.before_step(step, place, y)
+        self._steps.check(step, place, rows if known else None, y)
+        self.report.step(step, place, y)
+        self.rows.append(rows)
+        self.last = step
+
+    def _rounded(self, x: np.ndarray, rows: np.ndarray) -> bool:
+        """Whether a batch holds these rows, but not exactly."""
+        wanted = self._plan.x[rows]
+        return x.shape == wanted.shape and not np.array_equal(x.astype(wanted.dtype), wanted)
+
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Judge a call that led to no step."""
+        self.idles.idle(passed, self._epoch)
+        self.report.idle(passed, self._epoch)
+
+    def _place(self, rows: int) -> Place:
+        """Count epochs by the rows consumed: one that no longer fits begins the next."""
+        if self._consumed + rows > len(self._plan.train) and self._step:
+            self._epoch, self._step, self._consumed = self._epoch + 1, 0, 0
+        self._consumed += rows
+        self._step += 1
+        return Place(self._epoch, self._step)
+
+    def _initial_weights(self, step: Step) -> None:
+        names = self._reference.names
+        gaps = [largest(seen, start) for seen, start in zip(step.before[: len(names)], self._plan.start)]
+        worst = max(range(len(gaps)), key=lambda place: gaps[place][0])
+        if gaps[worst][0] > 0:
+            evidence = f"the first forward pass found {names[worst]} {gaps[worst][0]:.2g} away from the initial weights"
+            self.findings.add(
+                Cause("initial_weights", "another start", evidence, 1, 1, "forward", names[worst], *gaps[worst],
+                      effect=1.0)
+            )  # fmt: skip
+
+
+def investigate(job: Job, fold: Fold) -> Run:
+    """Train one fold by a job's method under observation and judge every step.
+
+    XLA is off for every method; a loop that insists on it is run uncompiled.
+    """
+    job = replace(job, gradient_statistics=False, jit_compile=False)
+    plan = plan_fold(job, fold)
+    reference = Reference(job)
+    trainee = build(job)
+    sinks: list[_Detective] = []
+
+    def new_sink() -> _Detective:
+        sinks.append(_Detective(job, plan, reference))
+        return sinks[-1]
+
+    if job.method.loop is not None:
+        history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
+    else:
+        history, xla = _run_method(job, plan, trainee, new_sink()), False
+    detective = sinks[-1]
+    final = tuple(np.array(variable) for variable in state_variables(trainee.model))
+    _averages(trainee, detective, final)
+    detective.idles.finish(plan.epochs)
+    detective.report.finish(history)
+    findings = detective.findings
+    return Run(findings.ordered(), findings.unexplained, detective.rows, plan.epochs, detective.train, final, xla)
+
+
+def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:
+    records: list[EpochRecord] = []
+    trainee.restore(plan.start)
+    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
+    with Observer(trainee.model, trainee.optimizer, assembler).on():
+        job.method.prepare(trainee)(plan, records.append)
+    assembler.finish(tuple(np.array(variable) for variable in state_variables(trainee.model)))
+    names = {name for record in records for name in record.metrics}
+    own = {name for name in names if name.startswith("reported/")}
+    return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}
+
+
+def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
+    """An averaging optimizer's averages are the weights that fit() ends with."""
+    last = detective.last
+    if last is None or not getattr(trainee.optimizer, "use_ema", False) or not last.applies:
+        return
+    count = len(trainee.model.trainable_variables)
+    if all(np.array_equal(a, b) for a, b in zip(final[:count], last.after[:count])):
+        epoch = detective.report.epochs
+        detective.findings.add(
+            Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epoch, 0,
+                  "update", effect=1e-3)
+        )  # fmt: skip
