@@ -51,7 +51,7 @@ ONLY_IMPORTERS = {
     "hydra": {"cli"},
     "tensorflow": {"gradients", "rows", "trainee", "methods", "trace", "watch", "cli"},
     "keras": {"data", "models", "objectives", "rows", "trainee", "methods", "trace", "watch"},
-    "matplotlib": {"articles", "figure_files", "figures"},
+    "matplotlib": {"articles", "explain_figure", "figure_files", "figures"},
     "scipy": {"statistics"},
 }
 
