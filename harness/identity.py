@@ -99,6 +99,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
+def watching_code() -> list[Path]:
+    """Our files that take part in a result only where a user's own loop is watched."""
+    return [_PACKAGE / "methods" / "custom.py", *sorted((_PACKAGE / "watch").glob("*.py"))]
+
+
 @cache
 def code_digest(extra: tuple[Path, ...] = ()) -> str:
     """SHA-256 of the source files that take part in training."""

@@ -23,9 +23,10 @@ from harness.crossval import Job
 from harness.data import Dataset
 from harness.errors import InputError
 from harness.folds import Fold, folds_digest
-from harness.identity import identify
+from harness.identity import identify, watching_code
 from harness.tracking.schema import flatten
 from harness.tracking.write import JobDescription
+from harness.watch.loops import loop_file
 
 # Settings that say where and whether to work, not what to compute.
 _NOT_TRAINING = ("study", "tracking", "force", "experiment")
@@ -206,6 +207,8 @@ def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold],
     training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
     # Where the data lie does not matter, what they are does; the digest says that.
     training["dataset"] = {"name": dataset.name, "labels": dataset.labels, "scaling": dataset.scaling}
+    if "target" in training["method"]:  # nor does it matter where a user's loop lies
+        training["method"] = dict(training["method"]) | {"target": Path(training["method"]["target"]).name}
     label, control_of = method_label(composition)
     varied = [name for name in composition.overrides if name not in common and not name.startswith("method")]
     return JobDescription(
@@ -230,7 +233,8 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
     """
     choice, method = _chosen(composition, "method"), composition.settings["method"]
     changed = [override.lstrip("+").partition("=")[0] for override in composition.overrides]
-    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")} - {"_target_"})
+    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")})
+    switches = [name for name in switches if name not in ("_target_", "target")]
 
     def label(names: Sequence[str], base: str) -> str:
         inside = ", ".join(f"{name}={flatten(method).get(name)}" for name in names)
@@ -243,8 +247,10 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
 
 
 def _chosen(composition: Composition, group: str) -> str:
-    """The group's option; for ``any``, the name of the user's own callable."""
+    """The group's option; for ``any`` and ``custom``, the name of the user's own callable."""
     choice = composition.choices[group]
+    if group == "method" and choice == "custom":
+        return Path(str(composition.settings[group]["target"])).name
     target = composition.settings[group].get("_target_")
     return str(target).rpartition(".")[2] if choice == "any" and target else choice
 
@@ -271,6 +277,9 @@ def _group_config(composition: Composition) -> dict[str, Any]:
 
 def _user_code(settings: Mapping[str, Any]) -> Iterator[Path]:
     """Files of callables that are neither ours nor Keras's: their code takes part in the result."""
+    loop = settings["method"].get("target")
+    if loop is not None:
+        yield from (loop_file(str(loop)), *watching_code())
     targets = sorted({value for key, value in flatten(settings).items() if key.rpartition(".")[2] == "_target_"})
     for target in targets:
         module = target.rpartition(".")[0]

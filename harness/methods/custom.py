@@ -103,7 +103,7 @@ class _Run:
         trainee, plan, journal = self._trainee, self._plan, self.journal
         each = journal.steps_an_epoch(plan.epochs)
         assert each is not None
-        final = tuple(np.array(variable) for variable in state_variables(trainee.model))
+        final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
         validate = _validator(trainee, plan)
         times = [0.0, *(journal.times[each * epoch - 1] for epoch in range(1, plan.epochs + 1))]
         for epoch in range(1, plan.epochs + 1):
@@ -168,7 +168,7 @@ def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mappin
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         returned = _drive(trainee, plan, loop)
-    assembler.finish(tuple(np.array(variable) for variable in state_variables(trainee.model)))
+    assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
     returned = getattr(returned, "history", returned)  # of a keras.callbacks.History
     return returned if isinstance(returned, Mapping) else {}
 

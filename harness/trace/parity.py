@@ -152,8 +152,8 @@ def _run(job: Job, plan: FoldPlan) -> _Trail:
             assembler = StepAssembler(count, trail.step, trail.idle)
             with Observer(trainee.model, trainee.optimizer, assembler).on():
                 job.method.prepare(trainee)(plan, records.append)
-            assembler.finish(tuple(np.array(variable) for variable in state_variables(trainee.model)))
-    trails[-1].final = tuple(np.array(variable) for variable in trainee.model.weights)
+            assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
+    trails[-1].final = tuple(np.array(variable.numpy()) for variable in trainee.model.weights)
     trails[-1].records = tuple(records)
     return trails[-1]
 

@@ -69,7 +69,7 @@ class Reference:
             self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
         self._restore(before)
         predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y))
-        after = tuple(np.array(variable) for variable in self.state)
+        after = tuple(np.array(variable.numpy()) for variable in self.state)
         return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
 
     def update(self, before: State, optimizer: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> State:
@@ -78,11 +78,11 @@ class Reference:
         for variable, value in zip(self.optimizer.variables, optimizer or self.trainee.optimizer_start, strict=True):
             variable.assign(value)
         self.optimizer.apply([tf.constant(g) for g in gradients], self.model.trainable_variables)
-        return tuple(np.array(variable) for variable in self.model.trainable_variables)
+        return tuple(np.array(variable.numpy()) for variable in self.model.trainable_variables)
 
     def optimizer_state(self) -> State:
         """The optimizer's variables, as the last `update` left them."""
-        return tuple(np.array(variable) for variable in self.optimizer.variables)
+        return tuple(np.array(variable.numpy()) for variable in self.optimizer.variables)
 
     def _restore(self, state: State) -> None:
         for variable, value in zip(self.state, state, strict=True):

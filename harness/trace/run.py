@@ -140,7 +140,7 @@ def investigate(job: Job, fold: Fold) -> Run:
     else:
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
-    final = tuple(np.array(variable) for variable in state_variables(trainee.model))
+    final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
     _averages(trainee, detective, final)
     detective.idles.finish(plan.epochs)
     detective.report.finish(history)
@@ -154,7 +154,7 @@ def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) ->
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         job.method.prepare(trainee)(plan, records.append)
-    assembler.finish(tuple(np.array(variable) for variable in state_variables(trainee.model)))
+    assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
     names = {name for record in records for name in record.metrics}
     own = {name for name in names if name.startswith("reported/")}
     return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}

@@ -122,8 +122,7 @@ class UpdateCheck:
                 if gradient is None or mine is None or close(gradient, mine, 1e-4):
                     continue
                 for other, theirs in enumerate(own):
-                    same_shape = theirs is not None and theirs.shape == gradient.shape and other != place
-                    if same_shape and np.allclose(gradient, theirs, rtol=1e-6):
+                    if theirs is not None and other != place and close(gradient, theirs, 1e-6):
                         names = self._reference.names
                         return f"{names[place]} with the gradient of {names[other]}, so mixed"
         return ""
