@@ -13,14 +13,21 @@ from small_jobs import small_job
 from test_bad_input import refused
 from test_cli import imported_by
 
+from harness.cli.attribute import _plan as planned
+from harness.cli.compose import compose
 from harness.cli.relevance import without_effect
-from harness.cli.switches import INFLUENCING
+from harness.cli.resolve import ResolvedJob, resolve
+from harness.cli.switches import INFLUENCING, compose_mixture
 from harness.folds import kfold
 from harness.methods.tape import tape
 from harness.models import Problem
+from harness.shapley import every_set
 
 # fit and tape_mlp differ in shuffle and regularizers (and in what they report); L2 makes the latter matter.
-SETTING = ("dataset=iris", "model=iris_mlp", "model.l2=0.01", "batch_size=16", "cv.folds=2", "epochs=2")
+SETTING = (
+    *("dataset=iris", "model=iris_mlp", "model.l2=0.01", "batch_size=16", "cv.folds=2", "epochs=2"),
+    "gradient_statistics=false",  # half of the time to compile
+)
 SWITCHES = ("method.shuffle=schedule,none", "method.regularizers=true,false")
 
 
@@ -93,6 +100,62 @@ def test_explains_records_and_trains_nothing_twice(call: Call, store: Path) -> N
     assert out.startswith("## What makes val/loss")
 
 
+def test_combinations_have_the_hashes_of_a_plain_sweep(call: Call) -> None:
+    mixture = compose_mixture("fit", "tape_mlp", SETTING)
+    assert mixture is not None
+    mixed = resolve([mixture.combination(members, "explained") for members in every_set(["shuffle", "regularizers"])])
+    swept = resolve(compose(["-m", *SETTING, "method=tape", *SWITCHES]))
+
+    def hashes(jobs: list[ResolvedJob]) -> dict[str, dict[int, str]]:
+        return {job.description.method: dict(job.description.identity.folds) for job in jobs}
+
+    assert len(mixed) == len(swept) == 4
+    assert hashes(mixed) == hashes(swept)
+
+
+def test_both_directions_need_the_same_jobs(call: Call) -> None:
+    found = []
+    for pair in (("fit", "tape_kfold"), ("tape_kfold", "fit")):
+        mixture = compose_mixture(*pair, SETTING)
+        assert mixture is not None
+        reduced = mixture.without({"training": "no dropout"})
+        sets = every_set([switch.name for switch in reduced.switches])
+        nodes = [reduced.combination(members, "x").settings["method"] for members in sets]
+        found.append({json.dumps(node, sort_keys=True) for node in nodes})
+        assert all(node["training"] is True for node in nodes), "left out, it is as in fit()"
+    assert found[0] == found[1]
+    assert len(found[0]) == 16
+
+
+def test_an_experiment_gives_the_setting_and_no_sweep(call: Call) -> None:
+    mixture = compose_mixture("fit", "tape_iris", ["experiment=iris_parity"])
+    assert mixture is not None
+    # The experiment sets shuffle=none for every method, so that it is no difference but shared.
+    assert [switch.name for switch in mixture.switches] == ["training", "partial_batch", "regularizers"]
+    assert mixture.combination(frozenset(), "x").settings["method"]["shuffle"] == "none"
+    assert mixture.base.settings["batch_size"] == 10
+
+
+def test_a_method_of_the_users_own_and_more_switches_than_are_trained_exactly(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text(
+        "defaults: [tape_kfold]\nupdate: assign_sub\nvalidation_training: true\n"
+    )
+    flag = ("--config-dir", str(tmp_path))
+    mixture = compose_mixture("fit", "mine", [*flag, *SETTING])
+    assert mixture == compose_mixture("fit", "mine", [*SETTING, *flag])
+    assert mixture is not None
+    assert [switch.name for switch in mixture.switches] == list(INFLUENCING)
+    sets, orders = planned(mixture, None, 0)
+    assert orders is not None
+    assert len(orders) == 10
+    assert len(sets) <= 62
+    assert planned(mixture.without({"update": "said"}), None, 0)[1] is None
+    assert planned(mixture, None, 0) == (sets, orders)
+    assert planned(mixture, None, 1) != (sets, orders)
+
+
+@pytest.mark.slow
 def test_a_plain_sweep_trains_all_that_is_needed(call: Call, store: Path) -> None:
     for method in (("method=tape", *SWITCHES), ("method=fit,tape_mlp",)):
         code, _, err = call("run", "-m", "study=sweep", *SETTING, *method, "tracking.figures=false")

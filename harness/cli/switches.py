@@ -133,8 +133,15 @@ def _require_one_setting(overrides: Sequence[str]) -> None:
 
 
 def _compose(method: str, overrides: Sequence[str]) -> Composition | None:
+    # Hydra wants all overrides in one row, its flags before or after them.
+    first = next((place for place, text in enumerate(overrides) if _is_override(text)), len(overrides))
     # An experiment may be a sweep over methods; here it only says in which setting.
-    return next(iter(compose([f"method={method}", *overrides, "hydra.mode=RUN"])), None)
+    ours = (f"method={method}", "hydra.mode=RUN")
+    return next(iter(compose([*overrides[:first], *ours, *overrides[first:]])), None)
+
+
+def _is_override(text: str) -> bool:
+    return not text.startswith("-") and ("=" in text or text.startswith("~"))
 
 
 def _ingredients(name: str, overrides: Sequence[str]) -> dict[str, Setting]:
