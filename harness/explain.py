@@ -236,7 +236,7 @@ def _usable(values: Mapping[frozenset[str], Mapping[int, float]]) -> tuple[tuple
             "folds",
             f"{len(numbers)} folds, in each of which some combination diverged or has no such value",
             "at least one fold in which every combination trained to the end",
-            "lower optimizer.learning_rate, or choose an earlier --epoch or another --metric",
+            "lower optimizer.learning_rate, or leave an ingredient that diverges out of both methods",
         )
     return usable, tuple(fold for fold in numbers if fold not in usable)
 
