@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "explain_figure": {"explain", "explain_text", "figure_files", "figures", "tables"},
     "tracking": {"errors", "groups", "history", "identity", "location", "records"},
     "figure_files": set(),
+    "report": {"articles", "comparison", "figures", "groups", "records", "tables"},
     "articles": {"errors", "figure_files", "figures", "groups", "history", "location", "records", "statistics"},
 }
 ONLY_IMPORTERS = {
@@ -51,7 +52,7 @@ ONLY_IMPORTERS = {
     "hydra": {"cli"},
     "tensorflow": {"gradients", "rows", "trainee", "methods", "trace", "watch", "cli"},
     "keras": {"data", "models", "objectives", "rows", "trainee", "methods", "trace", "watch"},
-    "matplotlib": {"articles", "explain_figure", "figure_files", "figures"},
+    "matplotlib": {"articles", "report", "explain_figure", "figure_files", "figures"},
     "scipy": {"statistics"},
 }
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "trace": ("trace", "say where two methods part, and why: each cause with its evidence and fix"),
     "explain": ("attribute", "say how much of the difference between two methods each ingredient makes"),
     "figures": ("figures", "draw a study's curves again from the records"),
+    "report": ("report", "write a study, or the articles, as HTML files that need nothing else"),
+    "report": ("report", "write a study, or an article with its claims, as one self-contained HTML file"),
     "claims": ("claims", "check an article's claims on its committed results: claimed, measured, verdict"),
     "collect": ("collect", "put an article's results from the store beside it, small enough for git"),
     "ui": ("ui", "open MLflow's web interface on the store"),

@@ -1,0 +1,1 @@
+"""A study as one self-contained HTML file; no TensorFlow, no MLflow."""
