@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -20,7 +21,6 @@ COMMANDS = {
     "explain": ("attribute", "say how much of the difference between two methods each ingredient makes"),
     "figures": ("figures", "draw a study's curves again from the records"),
     "report": ("report", "write a study, or the articles, as HTML files that need nothing else"),
-    "report": ("report", "write a study, or an article with its claims, as one self-contained HTML file"),
     "claims": ("claims", "check an article's claims on its committed results: claimed, measured, verdict"),
     "collect": ("collect", "put an article's results from the store beside it, small enough for git"),
     "ui": ("ui", "open MLflow's web interface on the store"),
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(explain(error), file=sys.stderr)
         return _INPUT_ERROR
+    except BrokenPipeError:  # the reader of our output has gone, as in `harness claims heart | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 for the interpreter's own last flush
+        return 0
     except KeyboardInterrupt:
         print("interrupted: what is recorded stays; the same command goes on from there", file=sys.stderr)
         return _INTERRUPTED

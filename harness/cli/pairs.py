@@ -31,7 +31,7 @@ def compose_pair(a: str, b: str, overrides: Sequence[str]) -> tuple[Composition,
             raise InputError("method", override, "no method among the overrides", f"the methods are {a} and {b}")
     found = []
     for name in (a, b):
-        jobs = compose([*overrides, "hydra.mode=RUN", *method_overrides(name)])
+        jobs = compose([*method_overrides(name), "hydra.mode=RUN", *overrides])  # flags may come last
         if len(jobs) != 1:
             raise InputError("overrides", " ".join(overrides), "the settings of one job", "leave out the sweep")
         found.append(jobs[0])
