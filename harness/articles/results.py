@@ -95,6 +95,11 @@ def load_results(folder: Path, study: str) -> StudyResults:
     return StudyResults(study, tuple(jobs), text["provenance"])
 
 
+def has_results(folder: Path, study: str) -> bool:
+    """Whether a study's results were ever put into the folder; one file of the two is enough to say so."""
+    return any((folder / f"{study}.{kind}").exists() for kind in ("json", "parquet"))
+
+
 def load_all(folder: Path, studies: Sequence[str]) -> dict[str, StudyResults]:
     """The results of several studies by name.
 

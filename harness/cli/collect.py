@@ -38,11 +38,11 @@ def main(arguments: Sequence[str]) -> int:
         origin = study_origin(store, jobs) | {"machine": machine()}
         for file in save_results(StudyResults(study, tuple(jobs), origin), options.out or article.results):
             print(file)
-    if article.key == "mnist_kfold":
-        from harness.cli.illustrate import illustrate
+        if study == "mnist_kfold":  # the one article that shows its data and its network
+            from harness.cli.illustrate import illustrate
 
-        for file in illustrate(options.out or article.results):
-            print(file)
+            for file in illustrate(options.out or article.results, jobs[0].dataset_digest):
+                print(file)
     return 0
 
 

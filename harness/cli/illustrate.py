@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 
 from harness.cli.quiet import quiet_tensorflow
+from harness.errors import InputError
 
 
-def illustrate(folder: Path) -> list[Path]:
+def illustrate(folder: Path, dataset_digest: str) -> list[Path]:
     """Write ``digits.npz`` and ``model.json`` from the data and the network of ``experiment=mnist_kfold``.
+
+    Args:
+        folder: made when missing.
+        dataset_digest: of the data the study was trained on.
 
     Returns:
         The two files.
+
+    Raises:
+        InputError: the data at hand are others.
     """
     quiet_tensorflow()
     from harness.cli.compose import compose
@@ -24,6 +32,10 @@ def illustrate(folder: Path) -> list[Path]:
 
     (job,) = resolve(compose(["experiment=mnist_kfold", "hydra.mode=RUN"]))
     data = job.job.dataset
+    if data.digest != dataset_digest:
+        allowed = f"the data the study was trained on, {dataset_digest[:12]}"
+        raise InputError("dataset", data.digest[:12], allowed, "set HARNESS_MNIST to the file it was trained on")
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [int(np.flatnonzero(data.y == digit)[0]) for digit in range(10)]
     images = np.rint(data.x[rows, :, :, 0] * 255).astype(np.uint8)
     files = [folder / "digits.npz", folder / "model.json"]
@@ -46,15 +58,14 @@ def _describe(layer: Any) -> dict[str, Any]:
         "Dropout": lambda: f"rate {settings['rate']}",
         "Dense": lambda: f"{settings['units']} units",
     }
-    kind = type(layer).__name__
-    activation = settings.get("activation")
-    detail = details.get(kind, lambda: "")()
-    if activation not in (None, "linear"):
-        detail += f", {activation}"
+    kind, activation = type(layer).__name__, settings.get("activation")
+    words = [details[kind]()] if kind in details else []
+    words += [activation] if activation not in (None, "linear") else []
     return {
         "type": kind,
         "name": layer.name,
         "output_shape": list(layer.output.shape[1:]),
-        "detail": detail,
+        "detail": ", ".join(words),
+        "activation": activation,
         "parameters": int(layer.count_params()),
     }
