@@ -30,9 +30,14 @@ def print_claims(article: Article, claims: Sequence[Claim], console: Console) ->
 
 
 def markdown(claims: Sequence[Claim]) -> str:
-    """A Markdown table of the claims, one line each."""
+    """A Markdown table of the claims, one line each, that says of every interval what kind it is."""
     lines = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
-    lines += [f"| {' | '.join((*row(claim)[:-1], f'**{claim.verdict}**'))} |" for claim in claims]
+    for claim in claims:
+        says, claimed, measured, interval, n, verdict = row(claim)
+        kind = f"<br>{claim.interval_is}" if claim.interval_is else ""
+        allowed = "" if claim.tolerance is None else f"<br>tolerance {claim.tolerance:g}"
+        cells = (says, f"{claimed}{allowed}", measured, f"{interval}{kind}", n, f"**{verdict}**")
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
 
 

@@ -17,12 +17,18 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("key", metavar="KEY", help="the article: iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp")
     parser.add_argument("--format", default="table", choices=("table", "json", "md"))
+    parser.add_argument("--write", action="store_true", help="put the table into the article's README.md instead")
     options = parser.parse_args(arguments)
 
     from harness.articles.catalog import find_article
     from harness.articles.claims import check_claims
 
     article = find_article(options.key)
+    if options.write:
+        from harness.articles.readme import write_readme
+
+        print(write_readme(article))
+        return 0
     claims = check_claims(article)
     if options.format == "json":
         listed: list[dict[str, Any]] = [vars(claim) for claim in claims]
