@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.data import Dataset, standardize, targets
+from harness.data import Dataset, row_weights, standardize, targets
 from harness.folds import Fold
 from harness.methods.contract import FoldPlan, Method
 from harness.models import Problem
@@ -25,6 +25,7 @@ class Job:
         loss: overrides the loss that task and model call for; None for theirs.
         gradient_statistics: whether each step's gradients are measured.
         validation_batch_size: rows a validation step; no influence on training.
+        class_weight: class number to weight in the training loss; None for equal weights.
     """
 
     dataset: Dataset
@@ -39,6 +40,7 @@ class Job:
     loss: Any = None
     gradient_statistics: bool = True
     validation_batch_size: int = 512
+    class_weight: Mapping[Any, float] | None = None
 
     @property
     def problem(self) -> Problem:
@@ -86,6 +88,7 @@ def plan_fold(job: Job, fold: Fold) -> FoldPlan:
         batch_size=job.batch_size,
         validation_batch_size=job.validation_batch_size,
         epochs=job.epochs,
+        weights=row_weights(job.dataset, job.class_weight),
     )
 
 

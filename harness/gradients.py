@@ -39,18 +39,25 @@ class GradientWatch:
         """Forget the rows so far; callable in and out of a graph."""
         self._step.assign(0)
 
-    def around(self, apply: Apply) -> Apply:
-        """Wrap an update ``apply(grads, variables)`` so that each call logs its row."""
+    def around(self, apply: Apply, scale: Any = None) -> Apply:
+        """Wrap an update ``apply(grads, variables)`` so that each call logs its row.
+
+        Args:
+            apply: the update.
+            scale: of the loss, for half precision; the logged gradients are divided by it.
+        """
 
         def watched(grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
             grads = list(grads)
             if trainable_variables is None:
                 raise ValueError("a watched update needs its variables: call apply(grads, variables)")
             variables = list(trainable_variables)
+            factor = None if scale is None else 1 / tf.convert_to_tensor(scale)
             before = [tf.convert_to_tensor(variable) for variable in variables]
             apply(grads, variables)
             after = [tf.convert_to_tensor(variable) for variable in variables]
-            self._append(_row(grads, before, after, self._reduce))
+            logged = grads if factor is None else [g if g is None else g * tf.cast(factor, g.dtype) for g in grads]
+            self._append(_row(logged, before, after, self._reduce))
 
         return watched
 

@@ -35,6 +35,7 @@ TRAINING_CODE = (
     "methods/tape.py",
     "models.py",
     "objectives.py",
+    "precision.py",
     "rows.py",
     "schedule.py",
     "trainee.py",

@@ -91,7 +91,7 @@ def build_trainee(
         names = [variable.path.removeprefix(f"{built.name}/") for variable in built.trainable_variables]
         watch = GradientWatch(built.trainable_variables, names, most_steps, xla=jit_compile)
         # On this one object, not its class: fit() and the tape both come through here.
-        made.apply = watch.around(made.apply)
+        made.apply = watch.around(made.apply, getattr(made, "dynamic_scale", None))
     return Trainee(
         model=built,
         optimizer=made,

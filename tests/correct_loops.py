@@ -228,6 +228,16 @@ def predicts_on_the_side(
         model.predict_on_batch(x[:3])
 
 
+def scaled_and_weighted(
+    model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int, sample_weight: Any = None
+) -> None:
+    for rows in permutations(len(x), epochs, batch_size):
+        weights = None if sample_weight is None else sample_weight[rows]
+        with tf.GradientTape() as tape:
+            value = optimizer.scale_loss(loss(y[rows], model(x[rows], training=True), sample_weight=weights))
+        optimizer.apply_gradients(zip(tape.gradient(value, model.trainable_variables), model.trainable_variables))
+
+
 def train_step(model: Any, optimizer: Any, loss: Any, x: Any, y: Any) -> None:
     tape_step(loss_object, apply_gradients, model, optimizer, loss)(x, y)
 
@@ -244,6 +254,7 @@ CORRECT: dict[str, Loop] = _BUILT | {
         persistent_tape,
         validates_and_reports,
         predicts_on_the_side,
+        scaled_and_weighted,
         train_step,
     )
 }

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "data": {"digests", "errors"},
     "models": {"errors"},
     "objectives": {"models"},
+    "precision": {"errors"},
     "gradients": set(),
     "rows": {"schedule"},
     "trainee": {"digests", "gradients", "models", "objectives"},
@@ -51,7 +52,7 @@ ONLY_IMPORTERS = {
     "mlflow": {"tracking"},
     "hydra": {"cli"},
     "tensorflow": {"gradients", "rows", "trainee", "methods", "trace", "watch", "cli"},
-    "keras": {"data", "models", "objectives", "rows", "trainee", "methods", "trace", "watch"},
+    "keras": {"data", "models", "objectives", "precision", "rows", "trainee", "methods", "trace", "watch"},
     "matplotlib": {"articles", "report", "explain_figure", "figure_files", "figures"},
     "scipy": {"statistics"},
 }

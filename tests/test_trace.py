@@ -61,6 +61,13 @@ def test_penalties_added_by_hand_are_found_in_the_loss() -> None:
     assert blamed(found) == set()
 
 
+@pytest.mark.parametrize("setting", ["class_weight={0: 1.0, 1: 4.0}", "precision=mixed_float16"])
+def test_weights_and_loss_scale_passed_on_are_fine(setting: str) -> None:
+    found = traced(f"{HERE / 'correct_loops.py'}:scaled_and_weighted", *DROPOUT, *SMALL, setting)
+    assert blamed(found) == set()
+    assert found.unexplained == ()
+
+
 @pytest.mark.parametrize("method", ["tape", "tape_step", "tape_eager"])
 def test_our_own_tapes_are_blamed_for_nothing(method: str) -> None:
     found = traced(method, *REGULARISED, *SMALL)

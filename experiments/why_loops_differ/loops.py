@@ -210,7 +210,7 @@ def half_precision_inputs(model, optimizer, loss, x, y, *, batch_size, epochs):
 
 
 def compiled_by_xla(model, optimizer, loss, x, y, *, batch_size, epochs):
-    """tensorflow 57392: a step compiled with jit_compile=True against a fit() without."""
+    """A step compiled with jit_compile=True against a fit() without."""
 
     @tf.function(jit_compile=True)
     def step(images, labels):
@@ -296,6 +296,59 @@ def validates_on_one_batch(model, optimizer, loss, x, y, *, batch_size, epochs, 
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         model(validation_data[0][:batch_size], training=False)
+
+
+def weights_ignored(model, optimizer, loss, x, y, *, batch_size, epochs, sample_weight=None):
+    """tensorflow 57392: fit() was given class weights, and the loop has nowhere to put them."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def loss_never_scaled(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """Under mixed_float16 fit() multiplies the loss by a scale that the optimizer takes out again; the loop does not."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def variables_in_another_order(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """Gradients are taken layer by layer from the front and applied from the back; the shapes happen to fit."""
+    first, second = (
+        [variable for variable in model.trainable_variables if f"hidden_{number}" in variable.path] for number in (1, 2)
+    )
+    rest = [variable for variable in model.trainable_variables if "hidden" not in variable.path]
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, [*first, *second, *rest])
+            optimizer.apply_gradients(zip(gradients, [*second, *first, *rest]))
+
+
+def clipping_forgotten(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """The loop makes an optimizer of its own, without the clipping that fit() was compiled with."""
+    own = keras.optimizers.Adam(0.001)
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            own.apply_gradients(zip(gradients, model.trainable_variables))
 
 
 def several_at_once(model, optimizer, loss, x, y, *, batch_size, epochs):

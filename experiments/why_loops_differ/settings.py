@@ -29,5 +29,9 @@ LOOPS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
     "metric_never_reset": (DROPOUT, frozenset({"metric"})),
     "validates_in_training_mode": (DROPOUT, frozenset({"validation_flag"})),
     "validates_on_one_batch": (DROPOUT, frozenset({"validation_subset"})),
+    "weights_ignored": ((*DROPOUT, "class_weight={0: 1.0, 1: 4.0}"), frozenset({"sample_weight"})),
+    "loss_never_scaled": ((*DROPOUT, "precision=mixed_float16"), frozenset({"loss_scale"})),
+    "variables_in_another_order": ((*DROPOUT, "model.hidden=[4, 4]"), frozenset({"variables"})),
+    "clipping_forgotten": ((*DROPOUT, "optimizer.clipnorm=0.01"), frozenset({"update_rule"})),
     "several_at_once": (DROPOUT, frozenset({"training_flag", "loss_reduction", "partial_batch", "shuffle"})),
 }

@@ -20,10 +20,11 @@ from omegaconf import OmegaConf
 from harness.cli.check_optimizer import check_optimizer
 from harness.cli.compose import Composition
 from harness.crossval import Job
-from harness.data import Dataset
+from harness.data import Dataset, row_weights
 from harness.errors import InputError
 from harness.folds import Fold, folds_digest
 from harness.identity import identify, watching_code
+from harness.precision import check_precision, model_in, optimizer_in
 from harness.tracking.schema import flatten
 from harness.tracking.write import JobDescription
 from harness.watch.loops import loop_file
@@ -61,6 +62,7 @@ def _resolve_one(
 ) -> ResolvedJob:
     settings = composition.settings
     _check_scalars(settings)
+    check_precision(settings["precision"])
     check_optimizer(settings["optimizer"])
     key = json.dumps(settings["dataset"], sort_keys=True)
     if key not in datasets:
@@ -70,8 +72,8 @@ def _resolve_one(
     job = Job(
         dataset=dataset,
         folds=folds,
-        model=_model_factory(settings),
-        optimizer=make("optimizer", settings["optimizer"]),
+        model=model_in(settings["precision"], _model_factory(settings)),
+        optimizer=optimizer_in(settings["precision"], make("optimizer", settings["optimizer"])),
         method=make("method", settings["method"]),
         batch_size=settings["batch_size"],
         epochs=settings["epochs"],
@@ -80,9 +82,10 @@ def _resolve_one(
         loss=None if settings["loss"] is None else make("loss", settings["loss"]),
         gradient_statistics=settings["gradient_statistics"],
         validation_batch_size=settings["validation_batch_size"],
+        class_weight=settings["class_weight"],
     )
     _check_job(job)
-    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss")}
+    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss", "precision")}
     signature = json.dumps(parts, sort_keys=True)
     if signature not in built:
         _try_building(job)
@@ -155,6 +158,7 @@ def _plain_name(value: Any) -> bool:
 
 
 def _check_job(job: Job) -> None:
+    row_weights(job.dataset, job.class_weight)
     fewest = min(len(fold.train) for fold in job.folds)
     if job.batch_size > fewest:
         raise InputError(

@@ -8,6 +8,7 @@ from harness.data.dataset import Dataset, check, make_dataset, standardize, targ
 from harness.data.images import fashion_mnist, mnist, read_idx, read_npz
 from harness.data.packaged import diabetes, heart, iris, mnist_5k
 from harness.data.tabular import csv
+from harness.data.weights import row_weights
 
 __all__ = [
     "Dataset",
@@ -22,6 +23,7 @@ __all__ = [
     "mnist_5k",
     "read_idx",
     "read_npz",
+    "row_weights",
     "standardize",
     "targets",
 ]

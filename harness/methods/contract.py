@@ -30,6 +30,7 @@ class FoldPlan:
         batch_size: rows a step.
         validation_batch_size: rows a validation step; changes nothing but rounding and speed.
         epochs: number of epochs.
+        weights: float32, shape (rows,): how much each row counts in the training loss; None when all do alike.
     """
 
     fold: int
@@ -43,6 +44,12 @@ class FoldPlan:
     batch_size: int
     validation_batch_size: int
     epochs: int
+    weights: np.ndarray | None = None
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """What a training step takes of each row: x, y and, where rows are weighted, the weight."""
+        return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
     def rows_an_epoch(self) -> int:

@@ -2,8 +2,8 @@
 
 The loop is called as its signature asks, by one of two contracts:
 
-    train(model, optimizer, loss, x, y, *, batch_size, epochs, validation_data=None)
-    train_step(model, optimizer, loss, x, y)
+    train(model, optimizer, loss, x, y, *, batch_size, epochs, validation_data=None, sample_weight=None)
+    train_step(model, optimizer, loss, x, y, sample_weight=None)
 
 The first gets NumPy arrays and does everything itself; what it does not name is not passed, and a
 dict of lists it returns is kept as its own reported history. The second is called with one batch of
@@ -182,11 +182,14 @@ def _drive(trainee: Trainee, plan: FoldPlan, loop: Loop) -> Any:
             "epochs": plan.epochs,
             "validation_data": pairs[1] if len(plan.validation) else None,
         }
+        if plan.weights is not None:
+            options["sample_weight"] = plan.weights[plan.train]
         return loop(*handed, *pairs[0], **options_named(loop, options))
     for rows in plan.order.rows:
         for start in range(0, len(rows), plan.batch_size):
             batch = rows[start : start + plan.batch_size]
-            loop(*handed, tf.constant(plan.x[batch]), tf.constant(plan.y[batch]))
+            weighted = {} if plan.weights is None else {"sample_weight": tf.constant(plan.weights[batch])}
+            loop(*handed, tf.constant(plan.x[batch]), tf.constant(plan.y[batch]), **options_named(loop, weighted))
     return None
 
 
@@ -198,7 +201,8 @@ def _training_metrics(trainee: Trainee, plan: FoldPlan, journal: Journal, part: 
     meter, metric = keras.metrics.Mean(), trainee.new_metric()
     for step, predictions, penalty in zip(journal.steps[part], journal.predictions[part], journal.penalties[part]):
         y, made = tf.constant(plan.y[step]), tf.constant(predictions)
-        meter.update_state(trainee.loss(y, made) + penalty, sample_weight=len(step))
+        weights = None if plan.weights is None else tf.constant(plan.weights[step])
+        meter.update_state(trainee.loss(y, made, sample_weight=weights) + penalty, sample_weight=len(step))
         metric.update_state(y, made)
     return {"train/loss": float(meter.result()), f"train/{trainee.metric_name}": float(metric.result())}
 

@@ -29,6 +29,8 @@ def fit(**ingredients: Any) -> Method:
             "shuffle": ("schedule", "once", "none", "keras", "keras_seeded"),
             "training": (True,),
             "reduction": ("mean",),
+            "sample_weight": (True,),
+            "loss_scale": (True,),
             "regularizers": (True,),
             "update": ("optimizer",),
             "validation_training": (False,),
@@ -67,7 +69,9 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         # Under a global seed Keras shuffles arrays into the same order in every epoch.
         tf.random.set_seed(plan.seed if ingredients.shuffle == "keras_seeded" else None)
         recorder.start(plan.rows_an_epoch * plan.epochs)
-        x, y = plan.x[plan.train], plan.y[plan.train]
+        x, y, *weights = (column[plan.train] for column in plan.columns)
+        if weights:
+            arguments["sample_weight"] = weights[0]
         model.fit(x, y, batch_size=plan.batch_size, shuffle=True, **arguments)
         return Trained(recorder.order(x, plan.train))
 
@@ -76,10 +80,10 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
 
 def _training_batches(plan: FoldPlan, order: RowOrder) -> tf.data.Dataset:
     """All epochs one after the other; each epoch's last batch may be smaller."""
-    x, y = tf.constant(plan.x), tf.constant(plan.y)
+    columns = [tf.constant(column) for column in plan.columns]
     epochs = tf.data.Dataset.from_tensor_slices(order.rows)
     batches = epochs.flat_map(lambda rows: tf.data.Dataset.from_tensor_slices(rows).batch(plan.batch_size))
-    return batches.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows))).prefetch(tf.data.AUTOTUNE)
+    return batches.map(lambda rows: tuple(tf.gather(column, rows) for column in columns)).prefetch(tf.data.AUTOTUNE)
 
 
 def _validation_batches(plan: FoldPlan) -> tf.data.Dataset:

@@ -32,6 +32,8 @@ class Ingredients:
         reduction: of the loss handed to the gradient: ``mean`` over the batch, or ``sum``, which is
             what a per-sample loss vector amounts to.
         partial_batch: ``keep`` or ``drop`` the last, smaller batch of an epoch.
+        sample_weight: use the rows' weights, where the job has any.
+        loss_scale: scale the loss as an optimizer for half precision asks.
         regularizers: add the model's regularisation losses to the loss.
         update: ``optimizer``: its ``apply``; ``assign_sub``: weights minus rate times gradient by
             hand, losing momentum, clipping, weight decay, schedule and averaging.
@@ -47,6 +49,8 @@ class Ingredients:
     training: bool = True
     reduction: str = "mean"
     partial_batch: str = "keep"
+    sample_weight: bool = True
+    loss_scale: bool = True
     regularizers: bool = True
     update: str = "optimizer"
     validation_training: bool = False

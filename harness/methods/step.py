@@ -12,8 +12,8 @@ import tensorflow as tf
 from harness.methods.ingredients import Ingredients
 from harness.trainee import Trainee
 
-Step = Callable[[Any, Any], None]
-"""Takes a batch (x, y), updates weights and meters."""
+Step = Callable[..., None]
+"""Takes a batch (x, y), or (x, y, weights of its rows), updates weights and meters."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,17 @@ def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]
     loss_meter, metric = keras.metrics.Mean(name="loss"), trainee.new_metric()
     extra, observe_own, names = _own_report(trainee, ingredients, "reported/")
 
-    def step(x: Any, y: Any) -> None:
+    def step(x: Any, y: Any, row_weights: Any = None) -> None:
+        used = row_weights if ingredients.sample_weight else None
         with tf.GradientTape() as tape:
             predictions = model(x, training=ingredients.training)
-            value = loss(y, predictions)
+            value = loss(y, predictions, sample_weight=used)
             # As fit() reports it: the regularisers included, whether or not the gradient sees them.
             reported = keras.ops.sum([value, *model.losses]) if model.losses else value
             loss_meter.update_state(reported, sample_weight=tf.shape(x)[0])
-            target = _gradient_target(loss, y, predictions, value, reported, model.losses, ingredients)
+            target = _gradient_target(loss, y, predictions, used, value, reported, model.losses, ingredients)
+            if ingredients.loss_scale:
+                target = trainee.optimizer.scale_loss(target)  # itself, but for half precision
         update(tape.gradient(target, variables), variables)
         metric.update_state(y, predictions)
         observe_own(reported, y, predictions)
@@ -71,6 +74,7 @@ def _gradient_target(
     loss: keras.losses.Loss,
     y: Any,
     predictions: Any,
+    row_weights: Any,
     value: Any,
     reported: Any,
     penalties: Sequence[Any],
@@ -78,7 +82,8 @@ def _gradient_target(
 ) -> Any:
     if ingredients.reduction == "mean":
         return reported if ingredients.regularizers else value
-    total = tf.reduce_sum(loss.call(y, predictions))
+    each = loss.call(y, predictions)
+    total = tf.reduce_sum(each if row_weights is None else each * row_weights)
     return keras.ops.sum([total, *penalties]) if ingredients.regularizers and penalties else total
 
 

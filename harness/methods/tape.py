@@ -50,9 +50,9 @@ def tape(*, scope: str = "epoch", **ingredients: Any) -> Method:
     return Method(_SCOPES[scope], chosen, prepare, compiled=scope != "eager")
 
 
-def _compile_step(step: Step, plan: FoldPlan, *, jit_compile: bool) -> Step:
+def _compile_step(step: Step, columns: tuple[np.ndarray, ...], *, jit_compile: bool) -> Step:
     """Trace with the batch axis unknown, as ``fit()`` does: a fixed one rounds differently."""
-    batch = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (plan.x, plan.y)]
+    batch = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in columns]
     return tf.function(step, input_signature=batch, jit_compile=jit_compile, autograph=False)  # type: ignore[no-any-return]
 
 
@@ -64,18 +64,18 @@ def _train_by_steps(trainee: Trainee, ingredients: Ingredients, *, compiled: boo
     def train(plan: FoldPlan, on_epoch: OnEpoch) -> Trained:
         assert plan.order is not None
         if not functions:
-            functions.extend(_compile_step(f, plan, jit_compile=trainee.jit_compile) for f in (step, validate))
+            functions.extend(_compile_both(step, validate, plan, jit_compile=trainee.jit_compile))
         train_step, validation_step = functions
         for epoch, rows in enumerate(plan.order.rows, start=1):
             began = time.perf_counter()
             meters.reset()
             if trainee.watch is not None:
                 trainee.watch.start()
-            _run_batches(train_step, plan, rows, plan.batch_size)
+            _run_batches(train_step, plan.columns, rows, plan.batch_size)
             metrics = dict(zip(meters.names, meters.values().numpy().tolist()))
             if len(plan.validation):
                 validation_meters.reset()
-                _run_batches(validation_step, plan, plan.validation, plan.validation_batch_size)
+                _run_batches(validation_step, plan.columns[:2], plan.validation, plan.validation_batch_size)
                 metrics |= dict(zip(validation_meters.names, validation_meters.values().numpy().tolist()))
             epoch_s = time.perf_counter() - began
             log = None if trainee.watch is None else trainee.watch.rows().numpy()
@@ -89,10 +89,18 @@ def _train_by_steps(trainee: Trainee, ingredients: Ingredients, *, compiled: boo
     return train
 
 
-def _run_batches(step: Step, plan: FoldPlan, rows: np.ndarray, batch_size: int) -> None:
+def _compile_both(step: Step, validate: Step, plan: FoldPlan, *, jit_compile: bool) -> list[Step]:
+    """The training and the validation step, which never sees weights."""
+    return [
+        _compile_step(step, plan.columns, jit_compile=jit_compile),
+        _compile_step(validate, plan.columns[:2], jit_compile=jit_compile),
+    ]
+
+
+def _run_batches(step: Step, columns: tuple[np.ndarray, ...], rows: np.ndarray, batch_size: int) -> None:
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
-        step(tf.constant(plan.x[batch]), tf.constant(plan.y[batch]))
+        step(*(tf.constant(column[batch]) for column in columns))
 
 
 def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
@@ -106,18 +114,18 @@ def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         if sizes not in programs:
             whole = trainee.jit_compile and not has_convolution(trainee.model)
             each = trainee.jit_compile and not whole
-            steps = [_compile_step(f, plan, jit_compile=each) for f in (step, validate)]
+            steps = _compile_both(step, validate, plan, jit_compile=each)
             programs[sizes] = _epochs_program(trainee, steps, (meters, validation_meters), sizes, fixed_shapes=whole)
         return programs[sizes]
 
     def train(plan: FoldPlan, on_epoch: OnEpoch) -> Trained:
         assert plan.order is not None
-        x, y, validation = tf.constant(plan.x), tf.constant(plan.y), tf.constant(plan.validation)
+        columns, validation = tuple(tf.constant(column) for column in plan.columns), tf.constant(plan.validation)
         names = meters.names + (validation_meters.names if len(plan.validation) else ()) + ("learning_rate",)
         run, stride = program(plan), epochs_a_call(plan.epochs, plan.steps)
         for first in range(0, plan.epochs, stride):
             began = time.perf_counter()
-            values, logs = run(x, y, tf.constant(plan.order.rows[first : first + stride]), validation)
+            values, logs = run(columns, tf.constant(plan.order.rows[first : first + stride]), validation)
             values, logs = values.numpy(), logs.numpy()
             epoch_s = (time.perf_counter() - began) / len(values)
             for number, row in enumerate(values):
@@ -154,7 +162,7 @@ def has_convolution(model: Any) -> bool:
 def _epochs_program(
     trainee: Trainee, steps: list[Step], meters: tuple[Any, Any], sizes: tuple[int, int], *, fixed_shapes: bool
 ) -> Callable[..., Any]:
-    """Compile ``(x, y, orders (epochs, rows), validation (rows,)) -> (values, logs)``.
+    """Compile ``(columns, orders (epochs, rows), validation (rows,)) -> (values, logs)``.
 
     Args:
         sizes: rows of a training and of a validation batch.
@@ -166,25 +174,25 @@ def _epochs_program(
     """
     (step, validate), (meter, validation_meter), watch = steps, meters, trainee.watch
 
-    def one_epoch(x: Any, y: Any, rows: Any, validation: Any) -> tuple[Any, Any]:
+    def one_epoch(columns: Any, rows: Any, validation: Any) -> tuple[Any, Any]:
         meter.reset()
         if watch is not None:
             watch.start()
-        _loop_batches(step, x, y, rows, sizes[0], fixed_shapes=fixed_shapes)
+        _loop_batches(step, columns, rows, sizes[0], fixed_shapes=fixed_shapes)
         values = [meter.values()]
         if validation.shape[0] != 0:
             validation_meter.reset()
-            _loop_batches(validate, x, y, validation, sizes[1], fixed_shapes=fixed_shapes)
+            _loop_batches(validate, columns[:2], validation, sizes[1], fixed_shapes=fixed_shapes)
             values.append(validation_meter.values())
         rate = tf.reshape(tf.cast(trainee.optimizer.learning_rate, tf.float32), [1])
         return tf.concat([*values, rate], axis=0), tf.zeros((0, 0)) if watch is None else watch.rows()
 
-    def epochs(x: Any, y: Any, orders: Any, validation: Any) -> tuple[Any, Any]:
+    def epochs(columns: Any, orders: Any, validation: Any) -> tuple[Any, Any]:
         count = orders.shape[0] if fixed_shapes else tf.shape(orders)[0]
         collected = tuple(tf.TensorArray(tf.float32, size=count) for _ in range(2))
 
         def body(epoch: Any, values: Any, logs: Any) -> tuple[Any, Any, Any]:
-            value, log = one_epoch(x, y, orders[epoch], validation)
+            value, log = one_epoch(columns, orders[epoch], validation)
             return epoch + 1, values.write(epoch, value), logs.write(epoch, log)
 
         _, values, logs = tf.while_loop(lambda epoch, *_: epoch < count, body, (0, *collected))
@@ -193,11 +201,11 @@ def _epochs_program(
     return tf.function(epochs, jit_compile=fixed_shapes, autograph=False, reduce_retracing=not fixed_shapes)  # type: ignore[no-any-return]
 
 
-def _loop_batches(step: Step, x: Any, y: Any, rows: Any, batch_size: int, *, fixed_shapes: bool) -> None:
+def _loop_batches(step: Step, columns: Any, rows: Any, batch_size: int, *, fixed_shapes: bool) -> None:
     """Call the step on each batch of rows in turn, the last of which may be smaller."""
 
     def call(batch: Any) -> None:
-        step(tf.gather(x, batch), tf.gather(y, batch))
+        step(*(tf.gather(column, batch) for column in columns))
 
     if fixed_shapes:
         full = rows.shape[0] // batch_size

@@ -24,12 +24,14 @@ class Recipe:
         loss: key of `LOSSES`.
         reduction: ``mean`` or ``sum``.
         regularizers: whether the model's own losses are added.
+        weighted: whether rows count by their weights, where they have any.
     """
 
     training: bool = True
     loss: str = "configured"
     reduction: str = "mean"
     regularizers: bool = True
+    weighted: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,19 @@ class Reference:
         self._restore(before)
         return np.asarray(self.model(tf.constant(x), training=training).numpy())
 
-    def step(self, before: State, x: np.ndarray, y: np.ndarray, recipe: Recipe) -> Computed:
-        """Forward pass and gradients of a batch, from a state."""
+    def step(
+        self, before: State, x: np.ndarray, y: np.ndarray, recipe: Recipe, weights: np.ndarray | None = None
+    ) -> Computed:
+        """Forward pass and gradients of a batch, from a state.
+
+        Args:
+            weights: shape (rows,): how much each row counts; None when all do alike.
+        """
+        used = np.ones(len(x), np.float32) if weights is None or not recipe.weighted else weights
         if recipe not in self._programs:
             self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
         self._restore(before)
-        predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y))
+        predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y), tf.constant(used))
         after = tuple(np.array(variable.numpy()) for variable in self.state)
         return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
 
@@ -91,10 +100,13 @@ class Reference:
     def _program(self, recipe: Recipe) -> Callable[..., Any]:
         losses = LOSSES[recipe.loss]
 
-        def program(x: Any, y: Any) -> Any:
+        def program(x: Any, y: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
                 predictions = self.model(x, training=recipe.training)
-                values = losses(self.loss, y, predictions)
+                # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
+                same = predictions.dtype == self.loss.dtype
+                compared = predictions if same else tf.cast(predictions, self.loss.dtype)
+                values = losses(self.loss, y, compared) * weights
                 target = tf.reduce_mean(values) if recipe.reduction == "mean" else tf.reduce_sum(values)
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
@@ -109,8 +121,7 @@ class Reference:
 
 
 def _configured(loss: Any, y: Any, predictions: Any) -> Any:
-    y, predictions = tf.convert_to_tensor(y, dtype=loss.dtype), predictions
-    return loss.call(y, predictions)
+    return loss.call(tf.cast(y, loss.dtype), predictions)
 
 
 def _flipped_logits(loss: Any, y: Any, predictions: Any) -> Any:

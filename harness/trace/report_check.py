@@ -42,11 +42,13 @@ class ReportCheck:
         """Number of epochs seen so far, at least 1."""
         return max(self._parts[""], default=1)
 
-    def step(self, step: Step, place: Place, y: np.ndarray | None) -> None:
-        """Take a training step."""
-        if y is not None:
+    def step(self, step: Step, place: Place, rows: np.ndarray | None) -> None:
+        """Take a training step; its rows are None when they are not known."""
+        if rows is not None:
+            y = self._plan.y[rows]
             predictions = np.concatenate([passed.call.predictions for passed in step.passes])
-            self._add("", place.epoch, predictions, y, step.passes[0].call.penalty)
+            weights = None if self._plan.weights is None else self._plan.weights[rows]
+            self._add("", place.epoch, predictions, y, step.passes[0].call.penalty, weights)
 
     def idle(self, passed: Pass, epoch: int) -> None:
         """Take a validation call."""
@@ -54,12 +56,21 @@ class ReportCheck:
         if len(rows) and (rows >= 0).all():
             self._add("val_", epoch, passed.call.predictions, self._plan.y[rows], passed.call.penalty)
 
-    def _add(self, part: str, epoch: int, predictions: np.ndarray, y: np.ndarray, penalty: float) -> None:
+    def _add(
+        self,
+        part: str,
+        epoch: int,
+        predictions: np.ndarray,
+        y: np.ndarray,
+        penalty: float,
+        weights: np.ndarray | None = None,
+    ) -> None:
         collected = self._parts[part][epoch]
         metric = self._reference.trainee.new_metric()
         metric.update_state(tf.constant(y), tf.constant(predictions))
         collected.rows.append(len(y))
-        collected.loss.append(float(self._reference.loss(tf.constant(y), tf.constant(predictions))) + penalty)
+        value = self._reference.loss(tf.constant(y), tf.constant(predictions), sample_weight=weights)
+        collected.loss.append(float(value) + penalty)
         collected.metric.append(float(metric.result()))
 
     def finish(self, history: Mapping[str, Any]) -> None:

@@ -67,7 +67,7 @@ class _Detective:
         self._coarse = RowIndex(plan.x[plan.train].astype(np.float16), plan.train)
         twins = self._index.twins().items()
         ambiguous = frozenset(first for first, names in twins if not (plan.y[names] == plan.y[first]).all())
-        self._steps = StepCheck(reference, self.findings, self._rounded, ambiguous)
+        self._steps = StepCheck(reference, self.findings, self._rounded, ambiguous, plan.weights)
         self.idles = IdleCheck(plan, reference, self.findings)
         self.report = ReportCheck(plan, reference, self.findings)
         self._epoch, self._step, self._consumed = 1, 0, 0
@@ -86,7 +86,7 @@ class _Detective:
         y = self._plan.y[rows] if known else None
         self.idles.before_step(step, place, y)
         self._steps.check(step, place, rows if known else None, y)
-        self.report.step(step, place, y)
+        self.report.step(step, place, rows if known else None)
         self.rows.append(rows)
         self.last = step
 

@@ -39,6 +39,7 @@ class StepCheck:
         reference: recomputes steps.
         findings: receives the causes.
         coarse: tells whether a batch holds rows only to a lower precision.
+        weights: of all rows in the training loss; None when all count alike.
         ambiguous: rows that have equal ones with another target, so that theirs cannot be told.
     """
 
@@ -48,7 +49,9 @@ class StepCheck:
         findings: Findings,
         coarse: Callable[[np.ndarray, np.ndarray], bool] = lambda x, rows: False,
         ambiguous: frozenset[int] = frozenset(),
+        weights: np.ndarray | None = None,
     ) -> None:
+        self._all_weights = weights
         self._reference, self._findings, self._ambiguous = reference, findings, ambiguous
         self._coarse = coarse
         self._update = UpdateCheck(reference, findings)
@@ -73,7 +76,8 @@ class StepCheck:
         training = self._forward(passed, step, place)
         targets = self._targets(passed, rows, y, place)
         if passed.gradient is not None:
-            self._gradient(passed, passed.gradient, step, place, targets, training)
+            weights = None if self._all_weights is None else self._all_weights[rows]
+            self._gradient(passed, passed.gradient, step, place, targets, training, weights)
         self._update.check(step, place, seen)
 
     def _dtype(self, passed: Pass, rows: np.ndarray | None, place: Place) -> None:
@@ -125,19 +129,29 @@ class StepCheck:
         return y
 
     def _gradient(
-        self, passed: Pass, gradient: Gradient, step: Step, place: Place, y: np.ndarray, training: bool
+        self,
+        passed: Pass,
+        gradient: Gradient,
+        step: Step,
+        place: Place,
+        y: np.ndarray,
+        training: bool,
+        weights: np.ndarray | None,
     ) -> None:
         """Find the recipe that gives the gradients seen."""
         state, x = passed.call.state, passed.call.x
         scale = _loss_scale(step, self._reference)
         seen = {v: g / scale for v, g in zip(gradient.sources, gradient.gradients) if v >= 0 and g is not None}
+        tolerance = GRADIENT_TOLERANCE if self._reference.model.compute_dtype in ("float32", "float64") else 0.05
+        if self._unscaled(step, scale, seen, passed, y, training, weights, tolerance, place):
+            seen = {v: g * scale for v, g in seen.items()}
         tried: dict[Recipe, Computed] = {}
         for recipe in self._candidates(training):
-            computed = self._reference.step(state, x, y, recipe)
+            computed = self._reference.step(state, x, y, recipe, weights)
             tried[recipe] = computed
-            if _gradient_distance(seen, computed.gradients) < GRADIENT_TOLERANCE:
+            if _gradient_distance(seen, computed.gradients) < tolerance:
                 self._usual = recipe
-                self._name(recipe, replace(recipe, training=True), tried, passed, step, place, y)
+                self._name(recipe, passed, step, place, y, weights)
                 return
         expected = tried[Recipe(training=training)]
         gap = largest_of(seen, expected.gradients, self._reference.names)
@@ -146,12 +160,46 @@ class StepCheck:
                   f"{gap[1]:.2g} away", place.epoch, place.step, "gradient", *gap, confidence=0.0)
         )  # fmt: skip
 
+    def _unscaled(
+        self,
+        step: Step,
+        scale: float,
+        seen: dict[int, np.ndarray],
+        passed: Pass,
+        y: np.ndarray,
+        training: bool,
+        weights: np.ndarray | None,
+        tolerance: float,
+        place: Place,
+    ) -> bool:
+        """Whether the optimizer divides by a loss scale that the loss was not multiplied by."""
+        needed = type(self._reference.optimizer).__name__ == "LossScaleOptimizer"
+        if not needed or not step.applies:
+            return False
+        if scale == 1.0:
+            if all(apply.kind != "LossScaleOptimizer" for apply in step.applies):
+                evidence = f"the model computes in float16, and {step.applies[0].kind} was applied without a loss scale"
+                self._findings.add(
+                    Cause("loss_scale", "no scale", evidence, place.epoch, place.step, "gradient", effect=1e-2)
+                )
+            return False
+        expected = self._reference.step(passed.call.state, passed.call.x, y, Recipe(training=training), weights)
+        larger = {v: g * scale for v, g in seen.items()}
+        if _gradient_distance(larger, expected.gradients) >= tolerance:
+            return False
+        evidence = f"the optimizer divides gradients by the loss scale {scale:g}, and the loss was not multiplied by it"
+        self._findings.add(
+            Cause("loss_scale", "not applied", evidence, place.epoch, place.step, "loss", effect=1 - 1 / scale)
+        )
+        return True
+
     def _candidates(self, training: bool) -> list[Recipe]:
         """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
         penalties = (True, False) if self._penalised else (True,)
+        weighted = (True,) if self._all_weights is None else (True, False)
         every = [
-            Recipe(training, loss, reduction, penalty)
-            for loss, reduction, penalty in itertools.product(LOSSES, ("mean", "sum"), penalties)
+            Recipe(training, loss, reduction, penalty, weight)
+            for loss, reduction, penalty, weight in itertools.product(LOSSES, ("mean", "sum"), penalties, weighted)
         ]
         first = [Recipe(training=training), replace(self._usual, training=training)]
         return list(dict.fromkeys([*first, *sorted(every, key=_changes)]))
@@ -159,23 +207,22 @@ class StepCheck:
     def _name(
         self,
         recipe: Recipe,
-        full: Recipe,
-        tried: dict[Recipe, Computed],
         passed: Pass,
         step: Step,
         place: Place,
         y: np.ndarray,
+        weights: np.ndarray | None,
     ) -> None:
         """Report every way in which the recipe found differs from fit()'s, with the effect of each alone."""
         state, x = passed.call.state, passed.call.x
         usual = Recipe()
-        for name in ("training", "loss", "reduction", "regularizers"):
+        for name in ("training", "loss", "reduction", "regularizers", "weighted"):
             value = getattr(recipe, name)
             if value == getattr(usual, name):
                 continue
             alone = replace(usual, **{name: value})
-            plain = self._reference.step(state, x, y, usual)
-            changed = self._reference.step(state, x, y, alone)
+            plain = self._reference.step(state, x, y, usual, weights)
+            changed = self._reference.step(state, x, y, alone, weights)
             effect = self._update.effect(step, plain.gradients, changed.gradients)
             if name == "training":
                 known = self._findings.causes.get(("training_flag", "off"))
@@ -193,7 +240,9 @@ class StepCheck:
 
 def _changes(recipe: Recipe) -> int:
     usual = Recipe(training=recipe.training)
-    return sum(getattr(recipe, name) != getattr(usual, name) for name in ("loss", "reduction", "regularizers"))
+    return sum(
+        getattr(recipe, name) != getattr(usual, name) for name in ("loss", "reduction", "regularizers", "weighted")
+    )
 
 
 def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
@@ -202,6 +251,8 @@ def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
         shape = passed.gradient.target.shape if passed.gradient is not None else ()
         kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
         return "loss_reduction", "sum", f"with the loss as {kind}"
+    if name == "weighted":
+        return "sample_weight", "ignored", "with every row counting alike"
     if name == "regularizers":
         return "regularization", "left out", "without model.losses"
     text = str(value)
