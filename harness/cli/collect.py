@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         if study == "mnist_kfold":  # the one article that shows its data and its network
             from harness.cli.illustrate import illustrate
 
-            for file in illustrate(options.out or article.results, jobs[0].dataset_digest):
+            for file in illustrate(options.out or article.results, jobs[0]):
                 print(file)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 
 from harness.cli.quiet import quiet_tensorflow
 from harness.errors import InputError
+from harness.records import JobResult
 
 
-def illustrate(folder: Path, dataset_digest: str) -> list[Path]:
-    """Write ``digits.npz`` and ``model.json`` from the data and the network of ``experiment=mnist_kfold``.
+def illustrate(folder: Path, trained: JobResult) -> list[Path]:
+    """Write ``digits.npz`` and ``model.json`` from the data and the network that a job was trained with.
 
     Args:
         folder: made when missing.
-        dataset_digest: of the data the study was trained on.
+        trained: of the study.
 
     Returns:
         The two files.
@@ -30,10 +32,10 @@ def illustrate(folder: Path, dataset_digest: str) -> list[Path]:
     from harness.cli.resolve import resolve
     from harness.crossval import build
 
-    (job,) = resolve(compose(["experiment=mnist_kfold", "hydra.mode=RUN"]))
+    (job,) = resolve(compose(_choices(trained.config)))
     data = job.job.dataset
-    if data.digest != dataset_digest:
-        allowed = f"the data the study was trained on, {dataset_digest[:12]}"
+    if data.digest != trained.dataset_digest:
+        allowed = f"the data the study was trained on, {trained.dataset_digest[:12]}"
         raise InputError("dataset", data.digest[:12], allowed, "set HARNESS_MNIST to the file it was trained on")
     folder.mkdir(parents=True, exist_ok=True)
     rows = [int(np.flatnonzero(data.y == digit)[0]) for digit in range(10)]
@@ -48,6 +50,12 @@ def illustrate(folder: Path, dataset_digest: str) -> list[Path]:
     }
     files[1].write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     return files
+
+
+def _choices(config: Mapping[str, Any]) -> list[str]:
+    """The data set, network and initializer of a recorded configuration, as arguments of ``harness run``."""
+    own = [key for key in config if key.partition(".")[0] in ("dataset", "model", "initializer")]
+    return [f"{key}={json.dumps(config[key]) if '.' in key else config[key]}" for key in own]
 
 
 def _describe(layer: Any) -> dict[str, Any]:
