@@ -311,7 +311,7 @@ def weights_ignored(model, optimizer, loss, x, y, *, batch_size, epochs, sample_
 
 
 def loss_never_scaled(model, optimizer, loss, x, y, *, batch_size, epochs):
-    """Under mixed_float16 fit() multiplies the loss by a scale that the optimizer takes out again; the loop does not."""
+    """Under mixed_float16 fit() multiplies the loss by a scale that the optimizer takes out again."""
     for _ in range(epochs):
         order = np.random.permutation(len(x))
         for start in range(0, len(x), batch_size):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -54,11 +55,15 @@ class Observer:
         self._index |= {id(variable.value): place for place, variable in enumerate(model.trainable_variables)}
         self._clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="observer_clock")
         self._inside = 0  # deeper calls of a watched call are its own business
+        self._delivering = False  # and so is what the sink does
+        self._worker: ThreadPoolExecutor | None = None
 
     @contextmanager
     def on(self) -> Iterator[None]:
         """Watch whatever runs inside."""
         with ExitStack() as undo:
+            # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
+            self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
             self._replace(undo, self._model, "call", self._watched_call)
             self._replace(undo, keras.losses.Loss, "__call__", self._watched_loss)
             for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
@@ -99,6 +104,8 @@ class Observer:
         observer = self
 
         def loss(self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            if observer._delivering:
+                return original(self, y_true, y_pred, sample_weight=sample_weight)
             with observer._deeper() as outermost:
                 value = original(self, y_true, y_pred, sample_weight=sample_weight)
             if outermost and not _symbolic(y_pred):
@@ -110,6 +117,8 @@ class Observer:
 
     def _watched_loss_function(self, original: Any) -> Any:
         def loss(y_true: Any, y_pred: Any, *args: Any, **options: Any) -> Any:
+            if self._delivering:
+                return original(y_true, y_pred, *args, **options)
             with self._deeper() as outermost:
                 value = original(y_true, y_pred, *args, **options)
             if outermost and not _symbolic(y_pred):
@@ -135,6 +144,8 @@ class Observer:
 
         def gradient(self: Any, target: Any, sources: Any, *args: Any, **options: Any) -> Any:
             gradients = original(self, target, sources, *args, **options)
+            if observer._delivering:
+                return gradients
             flat_sources, flat_gradients = tf.nest.flatten(sources), tf.nest.flatten(gradients)
             places = tuple(observer._place(source) for source in flat_sources)
             if any(place >= 0 for place in places):
@@ -158,7 +169,7 @@ class Observer:
             grads = list(grads)
             given = None if trainable_variables is None else list(trainable_variables)
             with observer._deeper() as outermost:
-                if not outermost:
+                if not outermost or observer._delivering:
                     return original(self, grads, given)
                 before = [tf.convert_to_tensor(variable) for variable in self.variables] if self.built else []
                 result = original(self, grads, given)
@@ -215,19 +226,27 @@ class Observer:
 
     def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         if tf.executing_eagerly():
-            self._sink(event([_array(value) for value in values]))
+            self._deliver(event([_array(value) for value in values]))
             return
         if _under_xla():
             raise XlaWatchedError
 
         def receive(_: Any, *arrays: np.ndarray) -> np.int64:
             # The arrays are TensorFlow's own memory, reused after the callback.
-            self._sink(event([np.array(array) for array in arrays]))
+            self._deliver(event([np.array(array) for array in arrays]))
             return np.int64(1)
 
         tick = self._clock.read_value()
         done = tf.numpy_function(receive, [tick, *values], tf.int64)
         self._clock.assign_add(tf.reshape(done, []))
+
+    def _deliver(self, event: Event) -> None:
+        assert self._worker is not None
+        self._delivering = True
+        try:
+            self._worker.submit(self._sink, event).result()
+        finally:
+            self._delivering = False
 
 
 def _array(value: Any) -> np.ndarray:
