@@ -6,30 +6,15 @@ Every check takes the jobs and the claim's own arguments by name; ``where`` choo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness import statistics
+from harness.articles.finding import Finding, check_word, in_words, judge_difference
 from harness.articles.select import curves, finals, find_group, find_job, rows_of
 from harness.records import JobResult
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found; the attributes are those of `harness.articles.claims.Claim`."""
-
-    measured: Any
-    interval: Range | None
-    interval_is: str
-    verdict: Any
-    evidence: str
-    n: int
 
 
 def value(
@@ -53,7 +38,7 @@ def value(
     interval = statistics.prediction_interval(values)
     inside = interval is not None and interval[0] <= claimed <= interval[1]
     near = abs(claimed - mean) <= tolerance
-    spread = f", one run in 20 outside {_range(interval)}" if interval else ""
+    spread = f", one run in 20 outside {in_words(interval)}" if interval else ""
     return Finding(
         measured=mean,
         interval=interval,
@@ -77,6 +62,8 @@ def series(
     """Every epoch's printed number against ours: all within the tolerance of the mean over folds."""
     ours = curves(find_job(jobs, method, where), metric)
     means = ours.mean(axis=0)
+    if len(claimed) > len(means):
+        raise TypeError(f"{len(claimed)} numbers are claimed of {len(means)} epochs")
     gaps = np.abs(means[: len(claimed)] - np.asarray(claimed))
     worst = int(gaps.argmax())
     return Finding(
@@ -108,7 +95,7 @@ def pair(
     """
     first, second = find_job(jobs, a, where), find_job(jobs, b, where)
     differences = _paired(first, second, metric, epoch)
-    return _judge_difference(differences, rows_of(first, second), claimed, tolerance, f"{metric} of {a} minus {b}")
+    return judge_difference(differences, rows_of(first, second), claimed, tolerance, f"{metric} of {a} minus {b}")
 
 
 def rise(
@@ -133,7 +120,7 @@ def rise(
         other = find_job(jobs, more_than, where)
         rises, rows = rises - _rises(other, metric), rows_of(job, other)
         words += f", minus that of {more_than}"
-    return _judge_difference(rises, rows, claimed, tolerance, words)
+    return judge_difference(rises, rows, claimed, tolerance, words)
 
 
 def turning_epoch(
@@ -170,11 +157,15 @@ def match(
     where: Mapping[str, Any] | None = None,
     b_metric: str | None = None,
 ) -> Finding:
-    """The curves of a and b agree in every epoch of every fold, in every group that ``where`` leaves.
+    """The curves of a and b are ``equal`` in every epoch of every fold, in every group that ``where`` leaves.
+
+    ``different`` claims the opposite: that they are not.
 
     Args:
+        claimed: which of the two.
         b_metric: what b itself reported, where that is another metric.
     """
+    check_word(claimed, "equal", "different")
     largest, folds, groups, same_bits = 0.0, 0, 0, True
     for group in find_group(jobs, where, many=True):
         first, second = find_job(group, a), find_job(group, b)
@@ -187,7 +178,7 @@ def match(
         measured=largest,
         interval=(0.0, largest),
         interval_is="smallest to largest distance of two curves in any epoch",
-        verdict="holds" if largest <= tolerance else "refuted",
+        verdict="holds" if (largest <= tolerance) == (claimed == "equal") else "refuted",
         evidence=f"{metric} of {a} and {b} is never farther apart than {largest:.2g} "
         f"({folds} runs in {groups} settings); {bits}",
         n=folds,
@@ -209,6 +200,7 @@ def converge(
     Repetition i of a is set against repetition i + 1 of b, which started from other weights. The claim
     holds when the mean distance is above the tolerance in the first epoch and within it in the last.
     """
+    check_word(claimed, "differ, then agree")
     begin, end = [], []
     for group in find_group(jobs, where, many=True):
         ours, theirs = curves(find_job(group, a), metric), curves(find_job(group, b), metric)
@@ -237,6 +229,7 @@ def slower(
     where: Mapping[str, Any] | None = None,
 ) -> Finding:
     """Method a needs more time an epoch than b: the ratio of median epoch times is above the tolerance."""
+    check_word(claimed, "above")
     first, second = (curves(find_job(jobs, name, where), "time/epoch_s")[:, 1:] for name in (a, b))
     ratio = float(np.median(first) / np.median(second))
     fold_ratios = np.median(first, axis=1) / np.median(second, axis=1)
@@ -289,41 +282,3 @@ def _rises(job: JobResult, metric: str) -> np.ndarray:
     values = curves(job, metric)
     rises: np.ndarray = values[:, -1] - values.min(axis=1)
     return rises
-
-
-def _judge_difference(
-    differences: np.ndarray, rows: tuple[float, float], claimed: str, tolerance: float, words: str
-) -> Finding:
-    mean = float(np.mean(differences))
-    bounds = statistics.paired_interval(differences.tolist(), *rows)
-    p = statistics.corrected_t_test(differences.tolist(), *rows)
-    interval = (mean, mean) if mean == 0 else None  # one run with no difference at all needs no interval
-    if bounds[0] is not None and bounds[1] is not None:
-        interval = bounds[0], bounds[1]
-    tail = "" if p is None or math.isnan(p) else f", corrected p {p:.2g}"
-    shown = f", 95 % interval {_range(interval)}" if interval else ", one run, no interval"
-    return Finding(
-        measured=mean,
-        interval=interval,
-        interval_is="95 % confidence interval of the mean" if interval else "",
-        verdict=_side(interval, claimed, tolerance),
-        evidence=f"{words}: {mean:.3g}{shown}{tail}, n = {len(differences)}",
-        n=len(differences),
-    )
-
-
-def _side(interval: Range | None, claimed: str, tolerance: float) -> str:
-    """Whether an interval settles that a difference is below, above or equal to zero."""
-    if claimed not in ("below", "above", "equal"):
-        raise TypeError(f"claimed is {claimed!r}; it takes below, above or equal")
-    if interval is None:
-        return "open"
-    low, high = (-interval[1], -interval[0]) if claimed == "below" else interval
-    if claimed == "equal":
-        within, beyond = -tolerance <= low and high <= tolerance, low > tolerance or high < -tolerance
-        return "holds" if within else "refuted" if beyond else "open"
-    return "holds" if low > tolerance else "refuted" if high <= tolerance else "open"
-
-
-def _range(interval: Range | None) -> str:
-    return "–" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.articles.catalog import Article
-from harness.articles.checks import CHECKS, Finding
+from harness.articles.checks import CHECKS
+from harness.articles.finding import Finding
 from harness.articles.results import StudyResults, load_all
 from harness.errors import InputError, near_miss
 

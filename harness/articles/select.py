@@ -60,9 +60,16 @@ def curves(job: JobResult, metric: str) -> np.ndarray:
 
 
 def finals(job: JobResult, metric: str, epoch: int | str = "last") -> np.ndarray:
-    """A metric's value in one epoch, or its ``last``, of every fold; shape (folds,)."""
-    place = -1 if epoch == "last" else int(epoch) - 1
-    return np.asarray(curves(job, metric)[:, place])
+    """A metric's value in one epoch, or its ``last``, of every fold; shape (folds,).
+
+    Raises:
+        InputError: as `curves`, or there is no such epoch.
+    """
+    values = curves(job, metric)
+    number = values.shape[1] if epoch == "last" else epoch
+    if not isinstance(number, int) or not 1 <= number <= values.shape[1]:
+        raise InputError("epoch", epoch, f"last, or a number from 1 to {values.shape[1]}", "correct the claim")
+    return np.asarray(values[:, number - 1])
 
 
 def rows_of(first: JobResult, second: JobResult) -> tuple[float, float]:
