@@ -9,6 +9,7 @@ import pytest
 from small_jobs import METHODS, cnn_with_everything, dense_with_everything, images, optimizer, small_job
 
 from harness.crossval import cross_validate
+from harness.precision import model_in, optimizer_in
 from harness.records import FoldResult
 
 FAST = {("dense", "sgd", False), ("dense", "sgd", True), ("dense", "adam", False), ("dense", "adam", True),
@@ -49,6 +50,23 @@ def test_tapes_train_to_the_bits_of_fit(model: Any, name: str, jit: bool) -> Non
             assert ours.final_weights_digest == keras_own.final_weights_digest, method
             for metric in ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "grad/norm/mean"):
                 assert ulps(ours.curve(metric), keras_own.curve(metric)) <= 4, (method, metric)
+
+
+@pytest.mark.parametrize("setting", [{"class_weight": {0: 1.0, 1: 4.0}}, {"policy": "mixed_float16"}])
+def test_weights_and_half_precision_train_to_the_bits_of_fit(setting: dict[str, Any]) -> None:
+    policy = setting.pop("policy", "float32")
+    changes = {
+        "model": model_in(policy, dense_with_everything),
+        "optimizer": optimizer_in(policy, optimizer("adam")),
+        **setting,
+    }
+    plain = train("fit", optimizer=optimizer("adam"))
+    reference = train("fit", **changes)
+    assert reference[0].final_weights_digest != plain[0].final_weights_digest
+    for method in ("tape_step", "tape"):
+        for ours, keras_own in zip(train(method, **changes), reference, strict=True):
+            assert ours.final_weights_digest == keras_own.final_weights_digest, method
+            assert ulps(ours.curve("train/loss"), keras_own.curve("train/loss")) <= 4
 
 
 def test_the_folds_really_train_and_differ() -> None:
