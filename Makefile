@@ -3,9 +3,11 @@
 # Everything runs in .venv, which is made from requirements.lock and this checkout alone.
 #   make study PYTHON=python3.12    choose the Python (3.11 to 3.13); `make clean` before a change
 #   make lock UV=path/to/uv         choose the uv that resolves the lock
+#   make test WORKERS=4             run the tests in so many processes
 
 PYTHON ?= python3
 UV ?= uv
+WORKERS ?= 2
 
 VENV := .venv
 READY := $(VENV)/.complete
@@ -24,10 +26,10 @@ test: $(READY)  ## lint, formatting, types, tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadfile
 
 test-slow: $(READY)  ## the tests that take minutes each
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m slow -n $(WORKERS) --dist loadfile
 
 bench: $(READY)  ## speed of tape loops against fit(), and what watching costs (about 6 minutes)
 	$(VENV)/bin/python experiments/speed/bench.py

@@ -43,7 +43,15 @@ def test_each_loop_of_the_gallery_gets_its_diagnosis(loop: str) -> None:
         assert difference.cause.fix
 
 
-@pytest.mark.parametrize("loop", correct_loops.CORRECT)
+# All of them take minutes; every third of the combinations and each loop of its own kind run every time.
+_COMBINED = [loop for loop in correct_loops.CORRECT if "-" in loop]
+_CORRECT = [
+    pytest.param(loop, marks=pytest.mark.slow if loop in _COMBINED and _COMBINED.index(loop) % 3 else ())
+    for loop in correct_loops.CORRECT
+]
+
+
+@pytest.mark.parametrize("loop", _CORRECT)
 def test_a_correct_loop_is_blamed_for_nothing(loop: str) -> None:
     name = loop.replace("-", "_")
     found = traced(f"{HERE / 'correct_loops.py'}:{name}", *DROPOUT, *SMALL)
