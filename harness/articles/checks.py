@@ -29,11 +29,12 @@ def value(
 ) -> Finding:
     """One run reported ``claimed``: is it within what one run of ours gives?
 
-    With several folds the interval is the 95 % prediction interval of a single further run,
-    ``mean ± t(0.975; n - 1) s sqrt(1 + 1/n)``; the claim holds inside it, or within the tolerance
-    of the mean.
+    With several folds, or several groups that ``where`` leaves, the interval is the 95 % prediction
+    interval of a single further run, ``mean ± t(0.975; n - 1) s sqrt(1 + 1/n)``; the claim holds
+    inside it, or within the tolerance of the mean.
     """
-    values = finals(find_job(jobs, method, where), metric, epoch)
+    groups = find_group(jobs, where, many=True)
+    values = np.concatenate([finals(find_job(group, method), metric, epoch) for group in groups])
     mean = float(np.mean(values))
     interval = statistics.prediction_interval(values)
     inside = interval is not None and interval[0] <= claimed <= interval[1]
