@@ -68,14 +68,18 @@ def test_diverged_runs_have_no_value_and_none_left_is_refused() -> None:
         check("value", [losses("fit", [math.nan])], claimed=0.5, method="fit", metric="val/loss", tolerance=0.0)
 
 
-def test_where_chooses_the_group_and_must_fit_just_one() -> None:
+def test_where_chooses_the_groups_and_must_fit_one() -> None:
     jobs = [losses("fit", [0.3], config=CONFIG | {"batch_size": 5}), losses("fit", [0.7], config=CONFIG)]
     words = {"claimed": 0.7, "method": "fit", "metric": "val/loss", "tolerance": 0.01}
     assert check("value", jobs, where={"batch_size": 10}, **words).verdict == "holds"
     assert check("value", jobs, where={"batch_size": 5}, **words).verdict == "refuted"
-    for where in (None, {"batch_size": 7}, {"colour": None}):
-        with pytest.raises(InputError, match="exactly one group"):
+    both = check("value", jobs, **words)
+    assert (both.n, both.measured) == (2, pytest.approx(0.5))
+    for where in ({"batch_size": 7}, {"colour": None}):
+        with pytest.raises(InputError, match="some group"):
             check("value", jobs, where=where, **words)
+    with pytest.raises(InputError, match="exactly one group"):
+        check("turning_epoch", jobs, claimed=1, method="fit", metric="val/loss")
 
 
 def test_a_prediction_interval_holds_the_next_value_as_often_as_it_says() -> None:
