@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "explain_figure": {"explain", "explain_text", "figure_files", "figures", "tables"},
     "tracking": {"errors", "groups", "history", "identity", "location", "records"},
     "figure_files": set(),
-    "report": {"articles", "comparison", "figures", "groups", "records", "tables"},
+    "report": {"articles", "comparison", "errors", "figures", "groups", "records", "tables"},
     "articles": {"errors", "figure_files", "figures", "groups", "history", "location", "records", "statistics"},
 }
 ONLY_IMPORTERS = {

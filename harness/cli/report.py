@@ -1,111 +1,165 @@
-"""`harness report`: a study, or an article with its claims, as one HTML file that needs nothing else."""
+"""`harness report`: a study, an article, or all articles, as HTML files that need nothing else."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.results import study_parser
+from harness.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.articles.catalog import Article
-    from harness.report.render import Entry
+    from harness.articles.results import StudyResults
+    from harness.records import JobResult
+    from harness.report.document import Report
+    from harness.report.sources import CheckedArticle
+    from harness.tracking.store import Store
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the report and print where it is."""
-    parser = argparse.ArgumentParser(
-        prog="harness report",
-        description="Write a study as one self-contained HTML file: comparison tables, curves, gradient norms, folds, "
-        "settings, digests. An article (iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp) is reported with its "
-        "claims, from the results committed beside it.",
+    """Write the report or reports and print where they are."""
+    parser = study_parser(
+        "report",
+        "Write a study's report as one HTML file that needs no network: verdicts, tables, curves, gradients, "
+        "folds, settings, digests, origin. For an article (iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp): "
+        "all of its studies and claims, from the results committed beside it.",
+        study="?",
     )
-    parser.add_argument("study", metavar="STUDY", nargs="?", help="a study's name, or an article's")
-    parser.add_argument("--all", action="store_true", help="every article, and an index.html of them")
     parser.add_argument("--store", action="store_true", help="take an article's study from the store instead")
-    parser.add_argument("--uri", help="MLflow tracking URI of the store; the project's own by default")
-    parser.add_argument("--out", type=Path, help="file, or with --all folder; default: reports/ in the store's folder")
-    parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file name is printed")
+    parser.add_argument("--all", action="store_true", help="every article, and an index.html of them, in one folder")
+    parser.add_argument(
+        "--out", type=Path, help="file, or folder with --all; default: reports/STUDY.html in the store's folder"
+    )
+    parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file names are printed")
     options = parser.parse_args(arguments)
-
-    from harness.articles.catalog import KEYS
-    from harness.errors import InputError
-
-    if options.all == (options.study is not None):
-        received = "both" if options.all else "neither"
-        raise InputError("STUDY", received, "the name of a study, or --all", "harness report STUDY")
+    _check(options)
     if options.all:
-        files = _report_all(options.out)
-    elif options.study in KEYS and not options.store:
-        files = [_report_article(options.study, options.out)]
+        index, *files = _write_all(options.out)
+        _tell({"index": str(index), "files": [str(file) for file in files]}, [index, *files], options.format)
     else:
-        files = [_report_study(options.study, options.uri, options.out)]
-    if options.format == "json":
-        print(json.dumps({"study": options.study or "all", "files": [str(file) for file in files]}))
-    else:
-        print("\n".join(map(str, files)))
+        file = _write_one(options)
+        _tell({"study": options.study, "file": str(file)}, [file], options.format)
     return 0
 
 
-def _folder() -> Path:
+def _tell(told: dict[str, Any], files: Sequence[Path], form: str) -> None:
+    print(json.dumps(told) if form == "json" else "\n".join(map(str, files)))
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.all and (options.study or options.store or options.uri):
+        extra = options.study or ("--store" if options.store else "--uri")
+        raise InputError("--all", extra, "--all with --out and --format only", f"leave out {extra}, or --all")
+    if not (options.all or options.study):
+        raise InputError("STUDY", "nothing", "a study, an article's key, or --all", "harness report --all")
+    if options.out and options.all and options.out.is_file():
+        raise InputError("--out", str(options.out), "a folder, with --all", "name a folder")
+    if options.out and not options.all and options.out.is_dir():
+        raise InputError("--out", str(options.out), "a file", f"use --out {options.out / _file_name(options.study)}")
+
+
+def _write_one(options: argparse.Namespace) -> Path:
+    from harness.articles.catalog import KEYS
     from harness.location import store_folder
+    from harness.report.render import render_report
 
-    return store_folder() / "reports"
+    if options.study in KEYS and not (options.store or options.uri):
+        report, folder = _of_article(options.study), store_folder()
+    else:
+        from harness.tracking.store import open_store
 
-
-def _report_study(study: str, uri: str | None, out: Path | None) -> Path:
-    from harness.report.document import Document, make_section
-    from harness.report.render import page, write
-    from harness.tracking.read import read_study, study_origin
-    from harness.tracking.store import open_store
-
-    store = open_store(uri, create=False)
-    jobs = read_study(store, study)
-    section = make_section(jobs, study_origin(store, jobs))
-    lead = "Training methods compared fold by fold, from equal weights and rows."
-    document = Document(f"Study {study}", lead, (section,))
-    return write(page(document), out or (store.folder / "reports" if store.folder else _folder()) / f"{study}.html")
+        store = open_store(options.uri, create=False)
+        report, folder = _of_study(store, options.study), store.folder or store_folder()
+    return _save(render_report(report), options.out or folder / "reports" / _file_name(options.study))
 
 
-def _report_article(key: str, out: Path | None) -> Path:
-    from harness.articles.catalog import find_article
-
-    return _write_article(find_article(key), out or _folder() / f"{key}.html")[0]
-
-
-def _write_article(article: Article, file: Path) -> tuple[Path, Entry]:
-    from collections import Counter
-
-    from harness.articles.claims import check_claims
-    from harness.articles.results import load_all
-    from harness.report.document import Document, make_claims, make_section
-    from harness.report.render import Entry, page, write
-
-    results = load_all(article.results, article.studies)
-    claims = check_claims(article, results)
-    table, evidence = make_claims(claims)
-    sections = tuple(make_section(found.jobs, found.provenance) for found in results.values())
-    write(page(Document(article.title, article.question, sections, table, evidence)), file)
-    counts = Counter(str(claim.verdict) for claim in claims)
-    headline = f"{claims[0].says}: {claims[0].verdict}"
-    return file, Entry(article.key, article.title, article.question, file.name, dict(counts), headline)
-
-
-def _report_all(out: Path | None) -> list[Path]:
+def _write_all(out: Path | None) -> list[Path]:
+    """The index, then every article's report that has results."""
     from harness.articles.catalog import all_articles
-    from harness.errors import InputError
-    from harness.report.render import Entry, index, write
+    from harness.location import store_folder
+    from harness.report.document import article_report
+    from harness.report.render import IndexRow, render_index, render_report
+    from harness.report.sources import checked_article
 
-    folder = out or _folder()
-    files, entries = [], []
+    folder = out or store_folder() / "reports"
+    rows, files = [], []
     for article in all_articles():
-        try:
-            file, entry = _write_article(article, folder / f"{article.key}.html")
-            files.append(file)
-        except InputError as error:
-            if error.field != "results":
-                raise
-            entry = Entry(article.key, article.title, article.question, None, {}, "")
-        entries.append(entry)
-    return [write(index(entries), folder / "index.html"), *files]
+        checked = checked_article(article)
+        if not checked.results:
+            rows.append(IndexRow(checked, None, ()))
+            continue
+        report = article_report(checked, written=_today())
+        files.append(_save(render_report(report), folder / _file_name(article.key)))
+        rows.append(IndexRow(checked, files[-1].name, tuple((study.name, study.headline) for study in report.studies)))
+    return [_save(render_index(rows, written=_today()), folder / "index.html"), *files]
+
+
+def _of_article(key: str) -> Report:
+    from harness.articles.catalog import find_article
+    from harness.report.document import article_report
+    from harness.report.sources import checked_article
+
+    checked = checked_article(find_article(key))
+    if not checked.results:
+        allowed = "an article with committed results"
+        raise InputError("STUDY", key, allowed, f"harness report {key} --store, or first harness collect {key}")
+    return article_report(checked, written=_today())
+
+
+def _of_study(store: Store, study: str) -> Report:
+    from harness.report.document import study_report
+    from harness.tracking.read import read_study
+
+    results = _with_origin(store, study, read_study(store, study))
+    article = _article_of(study)
+    source = "Numbers are of the study’s records in the store."
+    if article:
+        source += f" Claims are checked on the results committed in experiments/{article.article.key}/results."
+    return study_report(results, written=_today(), source=source, article=article)
+
+
+def _with_origin(store: Store, study: str, jobs: Sequence[JobResult]) -> StudyResults:
+    """The jobs with what their runs say of origin and of each method's settings."""
+    from harness.articles.results import StudyResults
+    from harness.tracking.read import study_origin
+
+    runs = {job.method: store.client.get_run(job.run_id).data for job in jobs}
+    methods = {
+        label: {key.removeprefix("method."): text for key, text in run.params.items() if key.startswith("method.")}
+        for label, run in runs.items()
+    }
+    origin = study_origin(store, jobs) | {"methods": methods}
+    hosts = sorted({run.tags["host"] for run in runs.values() if "host" in run.tags})
+    return StudyResults(study, tuple(jobs), origin | ({"hosts": hosts} if hosts else {}))
+
+
+def _article_of(study: str) -> CheckedArticle | None:
+    """The article a study belongs to, unless none of its results is committed."""
+    from harness.articles.catalog import all_articles
+    from harness.report.sources import checked_article
+
+    for article in all_articles():
+        if study in article.studies:
+            checked = checked_article(article)
+            return checked if checked.results else None
+    return None
+
+
+def _save(text: str, file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _file_name(study: str) -> str:
+    """A study may be called anything; its file is named by what every file system takes."""
+    return (re.sub(r"[^A-Za-z0-9._-]+", "-", study).strip("-.") or "study") + ".html"
+
+
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")

@@ -1,1 +1,1 @@
-"""A study as one self-contained HTML file; no TensorFlow, no MLflow."""
+"""A study or an article as one HTML file that needs nothing else; no TensorFlow, no MLflow."""

@@ -1,4 +1,4 @@
-"""What a report says: one section a study, one part a group; assembled from records, drawn and written elsewhere."""
+"""A report as frozen records: what the page says, in order, before it is HTML."""
 
 from __future__ import annotations
 
@@ -6,196 +6,202 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.articles.claims import Claim
-from harness.articles.tables import row
+from harness.articles.results import StudyResults
 from harness.comparison import Comparison, Group, compare
+from harness.figures import Style, method_styles
 from harness.groups import group_jobs, group_titles, headline_metrics, shown_configs
 from harness.records import JobResult
-from harness.report import pictures
-from harness.tables import number, p_value, sentence
+from harness.report.facts import MethodFacts, Settings, method_facts, origin_rows, settings_of
+from harness.report.figures import metric_label
+from harness.report.panels import Panel, curve_panel, fold_panel, legend, spread_words
+from harness.report.sources import CheckedArticle
+from harness.report.summary import claims_sentences, headline, study_sentences
 
-_HIDDEN = ("study",)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of words under a header; the first column names the row."""
-
-    caption: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+_GRADIENTS = ("grad/norm/mean", "grad/norm/max", "update/ratio")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An inline SVG and what it shows."""
+class MetricTable:
+    """One group's part of a comparison, and the metric in words."""
 
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """One group of a study: equal settings, several methods."""
-
-    title: str
-    tables: tuple[Table, ...]
-    sentences: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    label: str
+    comparison: Comparison
+    group: Group
 
 
 @dataclass(frozen=True)
-class Section:
-    """One study."""
-
-    study: str
-    summary: tuple[str, ...]
-    parts: tuple[Part, ...]
-    settings: Table
-    varied: Table | None
-    origin: Table
-    digests: Table
-
-
-@dataclass(frozen=True)
-class Document:
-    """A whole report.
+class GroupSection:
+    """All methods of one configuration.
 
     Attributes:
-        title: of the page.
-        lead: what it is about, in a sentence.
-        sections: one a study.
-        claims: of the article the studies belong to, as a table; None without an article.
-        evidence: one sentence a claim.
+        anchor: id of the section.
+        title: what tells it from the study's other groups.
+        tables: one a headline metric.
+        legend: (label, picture of the line) for every method and control.
+        spread: what lines and bands are.
+        curves: training and validation by epoch, and what a loop reported itself.
+        folds: the last epoch's values of every fold; empty with one fold.
+        dynamics: gradients, updates and a learning rate that changes, by epoch.
+        constant_rate: whether a learning rate was recorded that never changes.
+        methods: numbers of the runs, their digests and ids.
+        dataset_digest: of rows and labels.
+        folds_digest: of the row indices of all folds.
+    """
+
+    anchor: str
+    title: str
+    tables: tuple[MetricTable, ...]
+    legend: tuple[tuple[str, str], ...]
+    spread: str
+    curves: tuple[Panel, ...]
+    folds: tuple[Panel, ...]
+    dynamics: tuple[Panel, ...]
+    constant_rate: bool
+    methods: tuple[MethodFacts, ...]
+    dataset_digest: str
+    folds_digest: str
+
+
+@dataclass(frozen=True)
+class StudySection:
+    """One study: sentences, groups, settings (the methods' own by label), origin."""
+
+    anchor: str
+    name: str
+    headline: str
+    sentences: tuple[str, ...]
+    groups: tuple[GroupSection, ...]
+    settings: Settings
+    method_settings: Mapping[str, Mapping[str, str]]
+    origin: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One page.
+
+    Attributes:
+        title: of the study or the article.
+        kind: what stands above the title.
+        question: an article's; None for a study that belongs to none.
+        written: date of the report.
+        source: where the numbers come from, in a sentence.
+        sentences: on the claims, at the top; each study's own follow.
+        studies: in order.
+        article: with its claims; None for a study that belongs to none.
     """
 
     title: str
-    lead: str
-    sections: tuple[Section, ...]
-    claims: Table | None = None
-    evidence: tuple[str, ...] = ()
+    kind: str
+    question: str | None
+    written: str
+    source: str
+    sentences: tuple[str, ...]
+    studies: tuple[StudySection, ...]
+    article: CheckedArticle | None
 
 
-def make_section(jobs: Sequence[JobResult], origin: Mapping[str, Any]) -> Section:
-    """Assemble a study's section.
+def study_report(results: StudyResults, *, written: str, source: str, article: CheckedArticle | None = None) -> Report:
+    """The report of one study.
 
     Args:
-        jobs: all of one study.
-        origin: where they come from, as `harness.tracking.read.study_origin` tells.
+        results: the study's jobs and their origin; ``methods`` in the provenance, if there, maps a
+            method's label to its settings.
+        written: date of the report.
+        source: where the numbers come from, in a sentence.
+        article: that the study belongs to.
 
     Raises:
-        InputError: the jobs cannot be grouped (`harness.groups.group_jobs`).
+        InputError: the jobs cannot be grouped or compared.
     """
-    grouped = group_jobs(jobs)
-    configs = shown_configs(grouped)
-    titles = group_titles(configs)
-    metrics = headline_metrics(jobs)
-    comparisons = [compare(jobs, metric=metric) for metric in metrics]
-    parts = tuple(_part(place, group, titles[place], comparisons) for place, group in enumerate(grouped))
-    return Section(
-        study=jobs[0].study,
-        summary=_summary(comparisons[0]),
-        parts=parts,
-        settings=_common_settings(grouped),
-        varied=_varied_settings(grouped, titles),
-        origin=Table("Where it comes from", ("what", "value"), tuple((k, _words(v)) for k, v in origin.items())),
-        digests=_digests(jobs),
+    return Report(
+        title=results.study,
+        kind="Study report",
+        question=article.article.question if article else None,
+        written=written,
+        source=source,
+        sentences=_claims_sentences(article),
+        studies=(_study(results, "s1"),),
+        article=article,
     )
 
 
-def make_claims(claims: Sequence[Claim]) -> tuple[Table, tuple[str, ...]]:
-    """An article's claims as a table, and the evidence for each."""
-    header = ("claim", "claimed", "measured", "interval", "n", "verdict")
-    rows = tuple(tuple(row(claim)) for claim in claims)
-    evidence = tuple(
-        f"{claim.id}: {claim.evidence}."
-        + (f" Interval: {claim.interval_is}." if claim.interval_is else "")
-        + (f" Tolerance {claim.tolerance:g}: {claim.reason}." if claim.tolerance else f" {claim.reason}.")
-        for claim in claims
+def article_report(article: CheckedArticle, *, written: str) -> Report:
+    """The report of an article from its committed results, one section a study.
+
+    Raises:
+        InputError: the jobs of a study cannot be grouped or compared.
+    """
+    return Report(
+        title=article.article.title,
+        kind="Article report",
+        question=article.article.question,
+        written=written,
+        source=f"Numbers are of the results committed in experiments/{article.article.key}/results.",
+        sentences=_claims_sentences(article),
+        studies=tuple(_study(results, f"s{place}") for place, results in enumerate(article.results.values(), 1)),
+        article=article,
     )
-    return Table("Claimed, measured, verdict", header, rows), evidence
 
 
-def _part(place: int, group: Sequence[JobResult], title: str, comparisons: Sequence[Comparison]) -> Part:
-    compared = [(comparison, comparison.groups[place]) for comparison in comparisons]
-    tables = [table for comparison, found in compared for table in _comparison_tables(comparison, found)]
-    words = "Training and validation by epoch; line: mean over folds, band: ± one sample standard deviation."
-    drawn = [Picture(pictures.curves(group, title), words)]
-    norms = pictures.gradients(group)
-    if norms is not None:
-        words = (
-            "Gradient norms (global L2 norm of each step's gradients, before clipping), update ratio and learning rate."
-        )
-        drawn.append(Picture(norms, words))
-    metrics = [comparison.metric for comparison in comparisons]
-    words = "Last epoch, fold by fold: thin lines join the same fold, bars are means."
-    drawn.append(Picture(pictures.distribution(group, metrics), words))
-    told = tuple(sentence(comparison, found, pair) for comparison, found in compared for pair in found.pairs)
-    return Part(title, tuple(tables), told, tuple(drawn))
+def _claims_sentences(article: CheckedArticle | None) -> tuple[str, ...]:
+    return tuple(claims_sentences(article.claims, len(article.unchecked))) if article else ()
 
 
-def _comparison_tables(comparison: Comparison, group: Group) -> list[Table]:
-    at = f"{comparison.metric}, {comparison.epoch} epoch"
-    methods = tuple(
-        (label, number(m.mean), number(m.std), str(m.n), str(len(m.diverged_folds)))
-        for label, m in group.methods.items()
+def _study(results: StudyResults, anchor: str) -> StudySection:
+    jobs = list(results.jobs)
+    groups = group_jobs(jobs)
+    comparisons = [compare(jobs, metric=metric) for metric in headline_metrics(jobs)]
+    styles = method_styles(job.method for job in jobs if job.control_of is None)
+    methods: Mapping[str, Mapping[str, Any]] = results.provenance.get("methods", {})
+    sections = []
+    for place, (group, title) in enumerate(zip(groups, group_titles(shown_configs(groups)), strict=True)):
+        tables = [MetricTable(metric_label(c.metric), c, c.groups[place]) for c in comparisons]
+        sections.append(_group(group, f"{anchor}g{place + 1}", title, tables, styles))
+    return StudySection(
+        anchor=anchor,
+        name=results.study,
+        headline=headline(comparisons[0]),
+        sentences=tuple(study_sentences(jobs, comparisons)),
+        groups=tuple(sections),
+        settings=settings_of(groups),
+        method_settings=methods,
+        origin=origin_rows(results.provenance),
     )
-    tables = [Table(f"Methods: {at}", ("method", "mean", "sample std", "folds", "diverged"), methods)]
-    if group.pairs:
-        header = ("pair (a − b)", "difference", f"{100 * comparison.confidence:g} % interval", "p, corrected t",
-                  "p, Wilcoxon", "p, Holm", "p, TOST", "margin", "1-ulp control", "verdict")  # fmt: skip
-        rows = tuple(
-            (f"{p.a} − {p.b}", number(p.difference), f"{number(p.interval[0])} to {number(p.interval[1])}",
-             *(p_value(value) for value in (p.p_corrected_t, p.p_wilcoxon, p.p_holm, p.p_tost)),
-             number(p.margin), number(p.control), p.verdict)
-            for p in group.pairs
-        )  # fmt: skip
-        tables.append(Table(f"Pairs: {at}; margin: {comparison.margin}", header, rows))
-    return tables
 
 
-def _summary(comparison: Comparison) -> tuple[str, ...]:
-    """How often each verdict was given, pair of methods by pair."""
-    counts: dict[tuple[str, str], list[str]] = {}
-    for group in comparison.groups:
-        for pair in group.pairs:
-            counts.setdefault((pair.a, pair.b), []).append(pair.verdict)
-    lines = []
-    for (a, b), verdicts in counts.items():
-        told = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in dict.fromkeys(verdicts))
-        of = f" of {len(verdicts)} settings" if len(verdicts) > 1 else ""
-        told = verdicts[0] if len(verdicts) == 1 else told + of
-        lines.append(f"{a} and {b}: {told}, by {comparison.metric} after the last epoch.")
-    return tuple(lines)
+def _group(
+    group: Sequence[JobResult],
+    anchor: str,
+    title: str,
+    tables: Sequence[MetricTable],
+    styles: Mapping[str, Style],
+) -> GroupSection:
+    names = list(dict.fromkeys(name for job in group for name in job.metric_names()))
+    rates = {value for job in group for fold in job.folds for value in fold.curve("learning_rate")}
+    varies = "learning_rate" in names and len(rates) > 1
+    dynamics = [name for name in (*_GRADIENTS, *(["learning_rate"] if varies else [])) if name in names]
+    methods = [job for job in group if job.control_of is None]
+    several = bool(methods) and max(len(job.folds) for job in methods) > 1
+    finals = [table.comparison.metric for table in tables] if several else []
+    return GroupSection(
+        anchor=anchor,
+        title=title,
+        tables=tuple(tables),
+        legend=tuple(legend(group, tables[0].comparison.metric, styles, anchor)),
+        spread=spread_words(group),
+        curves=tuple(curve_panel(group, name, styles, anchor) for name in _curve_metrics(names)),
+        folds=tuple(fold_panel(methods, name, styles, anchor) for name in finals),
+        dynamics=tuple(curve_panel(group, name, styles, anchor) for name in dynamics),
+        constant_rate=len(rates) == 1 and "learning_rate" in names,
+        methods=tuple(method_facts(job) for job in group),
+        dataset_digest=group[0].dataset_digest,
+        folds_digest=group[0].folds_digest,
+    )
 
 
-def _common_settings(grouped: Sequence[Sequence[JobResult]]) -> Table:
-    configs = [group[0].config for group in grouped]
-    shared = {k: v for k, v in configs[0].items() if all(k in c and c[k] == v for c in configs) and k not in _HIDDEN}
-    return Table("Settings of all jobs", ("setting", "value"), tuple((k, _words(v)) for k, v in shared.items()))
-
-
-def _varied_settings(grouped: Sequence[Sequence[JobResult]], titles: Sequence[str]) -> Table | None:
-    if len(grouped) == 1:
-        return None
-    rows = tuple((title, ", ".join(job.method for job in group)) for title, group in zip(titles, grouped))
-    return Table("Settings that differ, and the methods trained with each", ("settings", "methods"), rows)
-
-
-def _digests(jobs: Sequence[JobResult]) -> Table:
-    header = ("method", "run", "fold", "data", "split", "initial weights", "row order", "final weights")
-    names = [job.method if job.control_of is None else f"{job.control_of} + 1 ulp" for job in jobs]
-    rows = tuple(
-        (name, (job.run_id or "–")[:12], str(fold.fold),
-         *(digest[:12] for digest in (job.dataset_digest, job.folds_digest, fold.initial_weights_digest,
-                                      fold.order_digest, fold.final_weights_digest)))
-        for name, job in zip(names, jobs)
-        for fold in job.folds
-    )  # fmt: skip
-    return Table("SHA-256, first twelve digits; equal final weights are equal bit for bit", header, rows)
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return "none" if value is None else str(value)
+def _curve_metrics(names: Sequence[str]) -> list[str]:
+    """Loss before other metrics, training before validation, and last what loops reported themselves."""
+    curves = [name for name in names if name.startswith(("train/", "val/"))]
+    curves.sort(key=lambda name: (name.partition("/")[2] != "loss", name.partition("/")[2], name))
+    return curves + [name for name in names if name.startswith("reported/")]

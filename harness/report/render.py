@@ -1,61 +1,52 @@
-"""A document as HTML that needs nothing else: styles and pictures inside, no script."""
+"""Reports as HTML, by Jinja2 with every value escaped."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from harness.report.document import Document
+from harness.articles.claims import Claim
+from harness.articles.tables import row
+from harness.report.document import Report
+from harness.report.sources import CheckedArticle
+from harness.report.summary import CLAIM_VERDICTS
+from harness.tables import number, p_value
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the index.
+class IndexRow:
+    """One article in the index.
 
     Attributes:
-        key: of the article.
-        title: of the article.
-        question: what it asks.
-        link: relative address of its report; None where it has no results yet.
-        counts: verdict to number of claims.
-        headline: the first claim's evidence.
+        article: with its claims.
+        file: name of its report, beside the index; None without results.
+        headlines: (study, its verdict in a sentence), one a study.
     """
 
-    key: str
-    title: str
-    question: str
-    link: str | None
-    counts: dict[str, int]
-    headline: str
+    article: CheckedArticle
+    file: str | None
+    headlines: tuple[tuple[str, str], ...]
+
+    def count(self, verdict: str) -> int:
+        """How many of the article's claims have this verdict."""
+        return sum(claim.verdict == verdict for claim in self.article.claims)
 
 
-def page(document: Document) -> str:
-    """The report as HTML text."""
-    return _environment().get_template("report.html").render(document=document)
+def render_report(report: Report) -> str:
+    """The report as one HTML document that refers to nothing outside itself."""
+    return _environment().get_template("report.html.j2").render(report=report)
 
 
-def index(entries: Sequence[Entry]) -> str:
-    """The index of several reports as HTML text."""
-    return _environment().get_template("index.html").render(entries=entries)
-
-
-def write(text: str, file: Path) -> Path:
-    """Write a page, making its folder.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
+def render_index(rows: Sequence[IndexRow], *, written: str) -> str:
+    """The index of all articles' reports."""
+    return _environment().get_template("index.html.j2").render(rows=rows, written=written, verdicts=CLAIM_VERDICTS)
 
 
 def _environment() -> Environment:
-    # Everything is escaped but the pictures, which are our own.
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -63,5 +54,26 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["picture"] = Markup
+    environment.filters |= {
+        "number": number,
+        "p": p_value,
+        "exact": _exact,
+        "claim_cells": _claim_cells,
+        "claimed": _claimed,
+    }
     return environment
+
+
+def _exact(value: float | None) -> str:
+    """All digits, for programs that read the page; empty without a value."""
+    return repr(float(value)) if value is not None and math.isfinite(value) else ""
+
+
+def _claim_cells(claim: Claim) -> dict[str, str]:
+    _, claimed, measured, interval, _, _ = row(claim)
+    return {"claimed": claimed, "measured": measured, "interval": interval}
+
+
+def _claimed(value: Any) -> str:
+    """A claimed number, word or list as an unchecked claim states it."""
+    return f"{value[0]} … {value[-1]}" if isinstance(value, list) else str(value)
