@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -195,14 +197,14 @@ def test_claims_without_results_are_told_as_unchecked(tmp_path: Path) -> None:
     assert checked.missing == ("absent",)
     found = Page(render_report(article_report(checked, written="2026-01-31")))
     (table,) = found.named("claims")
-    assert [row[4] for row in table.rows] == ["holds", "not checked", "not checked"]
+    assert [row[1] for row in table.rows] == ["holds", "not checked", "not checked"]
     assert [row[5].partition("tolerance")[0].strip() for row in table.rows[1:]] == [
         "no results of absent are committed yet",
         "the committed results have no method later",
     ]
     (measured,) = [claim.measured for claim in checked.claims]
-    assert table.rows[0][1] == "0.1"
-    assert table.rows[0][2].startswith(f"{measured:.4g}")
+    assert table.rows[0][2] == "0.1"
+    assert table.rows[0][3].startswith(f"{measured:.4g}")
     assert "tolerance 1.0: made up" in table.rows[0][5]
     assert "Of the article’s claims, the one holds." in found.text
 
@@ -256,6 +258,16 @@ def test_an_article_needs_no_store(call: Call, tmp_path: Path, monkeypatch: pyte
     assert code == 0, err
     assert out == f"{tmp_path / 'reports' / key}.html\n"
     assert [file.name for file in tmp_path.iterdir()] == ["reports"]
+
+
+def test_an_article_is_reported_without_tensorflow_or_mlflow(tmp_path: Path) -> None:
+    program = (
+        "import sys; from harness.cli import main; code = main(sys.argv[1:]); "
+        "print(code, [name for name in ('tensorflow', 'keras', 'mlflow', 'hydra') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program, "report", "--all", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
 
 
 @pytest.mark.parametrize(
