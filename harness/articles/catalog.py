@@ -25,6 +25,7 @@ class Article:
         title: of the article.
         question: what it asks, in a sentence.
         studies: names of the studies whose results its claims and figures are drawn from.
+        methods: those its studies train; one of them may not have been run yet.
         claims: each as written in the file, see `harness.articles.claims`.
     """
 
@@ -33,6 +34,7 @@ class Article:
     title: str
     question: str
     studies: tuple[str, ...]
+    methods: tuple[str, ...]
     claims: tuple[Mapping[str, Any], ...]
 
     @property
@@ -63,12 +65,13 @@ def find_article(key: str, folder: Path | None = None) -> Article:
             title=text["title"],
             question=text["question"],
             studies=tuple(text["studies"]),
+            methods=tuple(text["methods"]),
             claims=tuple(text["claims"]),
         )
     except OSError as error:
         raise InputError("KEY", key, f"an article with a readable {file.name}", f"restore {file}") from error
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        allowed = "title, question, studies and claims"
+        allowed = "title, question, studies, methods and claims"
         raise InputError(str(file), str(error), allowed, "correct the file") from error
 
 

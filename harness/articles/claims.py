@@ -90,6 +90,10 @@ def check_claims(article: Article, results: Mapping[str, StudyResults] | None = 
             finding: Finding = CHECKS[text["check"]](results[text["study"]].jobs, **arguments)
         except TypeError as error:
             raise _malformed(article, text["id"], str(error), f"the arguments of the check {text['check']}") from error
+        except InputError as error:
+            if error.field != "method" or error.received not in article.methods:
+                raise
+            finding = Finding(None, None, "", "open", f"no finished run of {error.received} in the results yet", 0)
         claims.append(
             Claim(
                 id=text["id"],

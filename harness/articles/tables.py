@@ -51,4 +51,6 @@ def row(claim: Claim) -> list[str]:
 def _number(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"{_number(value[0])} … {_number(value[-1])}"
+    if value is None:
+        return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -43,10 +43,12 @@ _BOX, _GAP = 1.0, 0.22  # width of a layer's box and of the arrow to the next, i
 
 
 def _curves(results: Mapping[str, StudyResults], folder: Path) -> Drawing:
-    jobs = {name: find_job(results["mnist_kfold"].jobs, name) for name, *_ in _METHODS}
+    trained = {job.method for job in results["mnist_kfold"].jobs}
+    methods = [method for method in _METHODS if method[0] in trained]
+    jobs = {name: find_job(results["mnist_kfold"].jobs, name) for name, *_ in methods}
     figure, grid = sheet(2, 2, "MNIST, 2D CNN: fit() and tapes under k-fold cross-validation")
     for axes, (metric, unit) in zip(grid.flat, _PANELS):
-        draw_lines(axes, [Line(jobs[name], words, style, metric, filled) for name, words, style, filled in _METHODS])
+        draw_lines(axes, [Line(jobs[name], words, style, metric, filled) for name, words, style, filled in methods])
         label(axes, unit)
     folds = jobs["fit"].folds
     caption = (
