@@ -48,7 +48,8 @@ CLAIM = {
 
 def article(folder: Path, *claims: dict[str, Any], **text: Any) -> Article:
     """A described article of one study, read from a file as a user's would be."""
-    described = {"title": "T", "question": "Q?", "studies": ["heart"], "claims": list(claims)} | text
+    described = {"title": "T", "question": "Q?", "studies": ["heart"], "methods": ["fit"]}
+    described |= {"claims": list(claims)} | text
     (folder / "heart").mkdir(exist_ok=True)
     (folder / "heart" / "claims.yaml").write_text(yaml.safe_dump(described))
     return find_article("heart", folder)
@@ -78,9 +79,10 @@ def test_a_missing_or_broken_description_names_the_file(tmp_path: Path) -> None:
         find_article("heart", tmp_path)
     article(tmp_path)
     file = tmp_path / "heart" / "claims.yaml"
-    for text in ("title: T\nquestion: Q", "- a list", "title: [", "studies: 3\ntitle: T\nquestion: Q\nclaims: []"):
+    wrong_type = "studies: 3\ntitle: T\nquestion: Q\nmethods: []\nclaims: []"
+    for text in ("title: T\nquestion: Q", "- a list", "title: [", wrong_type):
         file.write_text(text)
-        with pytest.raises(InputError, match="title, question, studies and claims"):
+        with pytest.raises(InputError, match="title, question, studies, methods and claims"):
             find_article("heart", tmp_path)
 
 
@@ -145,7 +147,7 @@ def test_missing_and_unreadable_results_are_told_apart_from_none(tmp_path: Path)
         ({"colour": "red"}, "the arguments of the check value"),
         ({"method": "tape"}, "fit"),
         ({"metric": "val/lose"}, "a metric measured in every epoch"),
-        ({"where": {"batch_size": 11}}, "exactly one group"),
+        ({"where": {"batch_size": 11}}, "settings that some group has"),
         ({"epoch": 21}, "a number from 1 to 20"),
         ({"epoch": "first"}, "last, or a number"),
         ({"check": "series", "claimed": [0.5] * 21}, "21 numbers are claimed of 20 epochs"),

@@ -184,6 +184,7 @@ def test_claims_without_results_are_told_as_unchecked(tmp_path: Path) -> None:
         "title": "An article <1>",
         "question": "Is it?",
         "studies": ["there", "absent"],
+        "methods": ["fit", "tape"],
         "claims": [
             claim | {"id": "a", "study": "there"},
             claim | {"id": "b", "study": "absent", "by": "us"},
