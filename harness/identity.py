@@ -1,12 +1,13 @@
 """What determines a result, as hashes: equal hash, equal bits, on one machine.
 
 A finished fold is reused only when its hash is the same: settings, data, rows, seeds, the code that
-trains, and the versions of the libraries it trains with.
+trains, the versions of the libraries it trains with, and what of the machine decides how they round.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -41,6 +42,8 @@ TRAINING_CODE = (
     "trainee.py",
 )
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
+# Variables that choose among kernels, or devices, which round differently.
+KERNEL_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def identify(
         "dataset": dataset_digest,
         "code": code_digest(tuple(extra_code)),
         "versions": versions(),
-        "machine": platform.machine(),
+        "machine": machine(),
     }
     fold_settings = {name: value for name, value in settings.items() if name != "cv"}
     return JobIdentity(
@@ -98,6 +101,18 @@ def identify(
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that take part in training."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def machine() -> dict[str, str]:
+    """What decides how sums are rounded: the processor's kind, TensorFlow's threads, `KERNEL_VARIABLES`.
+
+    A convolution's gradient is summed in as many parts as there are threads, so their number is part
+    of a result: measured, one thread and two give different bits.
+    """
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    chosen = {name: os.environ[name] for name in KERNEL_VARIABLES if os.environ.get(name)}
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(available)
+    return {"processor": platform.machine(), "threads": threads, **chosen}
 
 
 def watching_code() -> list[Path]:

@@ -97,7 +97,8 @@ def _trained(jobs: Sequence[ResolvedJob], store: Store) -> list[JobResult]:
     """The jobs' results: by hash, because the study may hold an explanation of another setting too."""
     from harness.tracking.read import finished_job
 
-    found = [finished_job(store, job.description.study, job.description.identity.job) for job in jobs]
+    described = [job.description for job in jobs]
+    found = [finished_job(store, one.study, one.identity.job, one.method) for one in described]
     assert all(found), "every job has just finished"
     return [job for job in found if job is not None]
 

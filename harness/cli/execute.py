@@ -48,7 +48,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
 def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome) -> None:
     job, description = resolved.job, resolved.description
     if not resolved.force:
-        known = finished_job(store, description.study, description.identity.job)
+        known = finished_job(store, description.study, description.identity.job, description.method)
         if known is not None:
             progress.skip(job.epochs * len(job.folds))
             outcome.finished += 1

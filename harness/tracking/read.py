@@ -45,12 +45,15 @@ def finished_folds(
     return found
 
 
-def finished_job(store: Store, study: str, job_hash: str) -> JobResult | None:
-    """The study's finished job of this hash; None when there is none."""
+def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
+    """The study's finished job of this hash; None when there is none.
+
+    Two methods of other names may have the same settings, and so the same hash; each has a job.
+    """
     experiment = store.client.get_experiment_by_name(study)
     if experiment is None:
         return None
-    for run in find_runs(store, [experiment.experiment_id], kind="job", job_hash=job_hash):
+    for run in find_runs(store, [experiment.experiment_id], kind="job", job_hash=job_hash, method=method):
         if run.info.status == "FINISHED":
             return _read_job(store, run)
     return None

@@ -26,7 +26,8 @@ _GONE = ("Z", "X")  # ended, and only not yet reaped by its parent
 
 def find_runs(store: Store, experiments: Sequence[str], **tags: str) -> list[Run]:
     """All active runs with these tags, newest first."""
-    condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    quotes = {name: '"' if "'" in value else "'" for name, value in tags.items()}  # a file's name may hold either
+    condition = " and ".join(f"tags.`{name}` = {quotes[name]}{value}{quotes[name]}" for name, value in tags.items())
     runs: list[Run] = []
     token = None
     while True:

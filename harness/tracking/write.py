@@ -20,7 +20,7 @@ from mlflow.entities import DatasetInput, Metric, Param, RunTag
 
 from harness.groups import mean_std_curves
 from harness.history import folds_text, history_frame
-from harness.identity import JobIdentity, git_state, versions
+from harness.identity import JobIdentity, git_state, machine, versions
 from harness.records import EpochRecord, FoldResult, JobResult
 from harness.tracking.runs import alive, close_children, find_runs, process_tags
 from harness.tracking.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, loggable
@@ -71,6 +71,7 @@ class JobDescription:
             "epochs": str(self.epochs),
             **git_state(),
             **{f"version.{name}": number for name, number in versions().items()},
+            **{f"machine.{name}": value for name, value in machine().items()},
             "mlflow.user": _user(),
             "mlflow.source.name": "harness run",
             "mlflow.source.type": "LOCAL",
@@ -94,7 +95,8 @@ class JobWriter:
 
     def _resume_parent(self) -> str | None:
         """Take up the job's unfinished run, if it has one that no living process writes."""
-        for run in find_runs(self._store, [self._experiment], kind="job", job_hash=self._job.identity.job):
+        same = {"job_hash": self._job.identity.job, "method": self._job.method}
+        for run in find_runs(self._store, [self._experiment], kind="job", **same):
             if run.info.status != "FINISHED" and not alive(run):
                 run_id = str(run.info.run_id)
                 close_children(self._store, self._experiment, run_id)
