@@ -117,3 +117,26 @@ def test_a_killed_process_nobody_reaped_is_not_the_writer(
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert state(call) == ["interrupted"]
+
+
+# Takes its time between finding a dead run and taking it up, as a slow disk would.
+DAWDLING = """
+import sys, time
+from harness.tracking import write
+close = write.close_children
+write.close_children = lambda *given: (close(*given), time.sleep(4))
+from harness.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_of_two_processes_one_takes_up_a_dead_run(store: Path, parent: str) -> None:
+    tag(store, parent, {"host": "elsewhere", "pid": "1", "heartbeat": str(int(time.time()) - 25 * HOUR)})
+    both = [subprocess.Popen([sys.executable, "-c", DAWDLING, *COMMAND], stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        said = process.communicate(timeout=180)[1].decode()
+        assert process.returncode == 0, said
+    jobs = runs(store, "job")
+    assert [run.info.status for run in jobs] == ["FINISHED"] * 2
+    assert parent in {run.info.run_id for run in jobs}
+    assert rows(store, TWICE) == []

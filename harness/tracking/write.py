@@ -91,7 +91,8 @@ class JobWriter:
         self._pending: list[Metric] = []
         self._flushed = self._beaten = time.monotonic()
         self._child: str | None = None
-        self.run_id = (self._resume_parent() if resume else None) or self._new_parent()
+        with store.exclusive():  # of two processes that find one dead run, one takes it up
+            self.run_id = (self._resume_parent() if resume else None) or self._new_parent()
 
     def _resume_parent(self) -> str | None:
         """Take up the job's unfinished run, if it has one that no living process writes."""
