@@ -9,7 +9,7 @@ import keras
 import pytest
 from command_line import client, runs
 from conftest import Call
-from small_jobs import small_job
+from small_jobs import optimizer, small_job
 from test_bad_input import refused
 from test_cli import imported_by
 
@@ -21,6 +21,7 @@ from harness.cli.switches import INFLUENCING, compose_mixture
 from harness.folds import kfold
 from harness.methods.tape import tape
 from harness.models import Problem
+from harness.precision import optimizer_in
 from harness.shapley import every_set
 
 # fit and tape_mlp differ in shuffle and regularizers (and in what they report); L2 makes the latter matter.
@@ -140,6 +141,7 @@ def test_a_method_of_the_users_own_and_more_switches_than_are_trained_exactly(ca
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "mine.yaml").write_text(
         "defaults: [tape_kfold]\nupdate: assign_sub\nvalidation_training: true\n"
+        "sample_weight: false\nloss_scale: false\n"
     )
     flag = ("--config-dir", str(tmp_path))
     mixture = compose_mixture("fit", "mine", [*flag, *SETTING])
@@ -149,8 +151,9 @@ def test_a_method_of_the_users_own_and_more_switches_than_are_trained_exactly(ca
     sets, orders = planned(mixture, None, 0)
     assert orders is not None
     assert len(orders) == 10
-    assert len(sets) <= 62
-    assert planned(mixture.without({"update": "said"}), None, 0)[1] is None
+    assert len(sets) <= 2 + 10 * (len(INFLUENCING) - 1)
+    three = dict.fromkeys(("update", "sample_weight", "loss_scale"), "said")
+    assert planned(mixture.without(three), None, 0)[1] is None
     assert planned(mixture, None, 0) == (sets, orders)
     assert planned(mixture, None, 1) != (sets, orders)
 
@@ -192,12 +195,16 @@ def test_help_loads_nothing_heavy_and_names_every_option(call: Call) -> None:
 
 def test_switches_without_effect_are_known_by_their_reason() -> None:
     names = list(INFLUENCING)
-    everything = small_job(tape())  # 104 or 105 rows in batches of 32; dropout, batch normalisation, L2
+    # 104 or 105 rows in batches of 32; dropout, batch normalisation, L2
+    everything = small_job(tape(), class_weight={"a": 2.0}, optimizer=optimizer_in("mixed_float16", optimizer("sgd")))
     assert without_effect(everything, names) == {}
 
     whole = kfold(everything.dataset.y, everything.dataset.training_rows, 0, folds=131)[:2]
     reasons = without_effect(small_job(tape(), model=plain, folds=whole, batch_size=26), names)
-    assert set(reasons) == {"training", "validation_training", "regularizers", "partial_batch"}
+    assert set(reasons) == {"training", "validation_training", "regularizers", "partial_batch"} | {
+        "sample_weight",
+        "loss_scale",
+    }
     assert reasons["partial_batch"] == "130 training rows make whole batches of 26"
 
 

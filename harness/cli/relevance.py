@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from harness.crossval import Job, build
@@ -26,12 +27,15 @@ def without_effect(job: Job, names: Sequence[str]) -> dict[str, str]:
 
     Only what is plain from the model and the folds; where there is doubt an ingredient is kept.
     """
-    model = build(job).model
+    trainee = build(job)
+    model = trainee.model
     tests: dict[str, Callable[[], str]] = {
         "training": lambda: _same_in_training(model),
         "validation_training": lambda: _same_in_training(model),
         "regularizers": lambda: _no_penalties(model, job.problem.input_shape),
         "partial_batch": lambda: _whole_batches(job),
+        "sample_weight": lambda: "" if job.class_weight else "all rows weigh the same, there is no class_weight",
+        "loss_scale": lambda: _no_scale(trainee.optimizer),
     }
     found = {name: tests[name]() for name in names if name in tests}
     return {name: reason for name, reason in found.items() if reason}
@@ -52,6 +56,11 @@ def _same_in_training(model: Any) -> str:
 def _no_penalties(model: Any, shape: Sequence[int]) -> str:
     model(np.zeros((1, *shape), np.float32), training=True)  # a penalty on activities exists only after a call
     return "" if model.losses else "the model has no regularisation losses"
+
+
+def _no_scale(optimizer: Any) -> str:
+    scales = type(optimizer).scale_loss is not keras.optimizers.Optimizer.scale_loss
+    return "" if scales or optimizer.loss_scale_factor else "the optimizer scales no loss"
 
 
 def _whole_batches(job: Job) -> str:

@@ -18,6 +18,8 @@ INFLUENCING = (
     "reduction",
     "partial_batch",
     "regularizers",
+    "sample_weight",
+    "loss_scale",
     "update",
     "validation_training",
 )
