@@ -21,7 +21,7 @@ from harness.verdict import ALPHA
 
 Format = Literal["table", "json", "md"]
 
-_HEADER = ("ingredient", "from → to", "share of the gap", "95 % CI", "% of gap", "p Holm")
+HEADER = ("ingredient", "from → to", "share of the gap", "95 % CI", "% of gap", "p Holm")
 _WORDS = 2  # columns of words, before those of numbers
 
 
@@ -56,23 +56,27 @@ def render_json(attribution: Attribution) -> str:
 
 def render_markdown(attribution: Attribution) -> str:
     """Heading, table and sentences, ending with a newline."""
-    rule = ["---" if place < _WORDS else "---:" for place in range(len(_HEADER))]
-    rows = [_row(share) for share in attribution.shares]
-    coded = [(f"`{name}`", f"`{change}`", *cells) for name, change, *cells in rows]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in (_HEADER, rule, *coded))
+    return f"## {_coded(headline(attribution))}\n\n{markdown_body(attribution)}\n"
+
+
+def markdown_body(attribution: Attribution) -> str:
+    """Table and sentences, without a newline at the end."""
+    rule = ["---" if place < _WORDS else "---:" for place in range(len(HEADER))]
+    coded = [(f"`{name}`", f"`{change}`", *cells) for name, change, *cells in share_rows(attribution)]
+    table = "\n".join("| " + " | ".join(row) + " |" for row in (HEADER, rule, *coded))
     told = "\n".join(f"- {_coded(sentence)}" for sentence in sentences(attribution))
-    return f"## {_coded(headline(attribution))}\n\n{table}\n\n{told}\n"
+    return f"{table}\n\n{told}"
 
 
 def print_attribution(attribution: Attribution, console: Console) -> None:
     """Print headline, table and sentences."""
     console.print(Text(headline(attribution), style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(_HEADER):
+    for place, name in enumerate(HEADER):
         table.add_column(Text(name), justify="left" if place < _WORDS else "right", overflow="fold")
-    for share in attribution.shares:
+    for row in share_rows(attribution):
         # Wrapped in Text, so that no value is read as Rich's markup.
-        table.add_row(*(Text(cell) for cell in _row(share)))
+        table.add_row(*(Text(cell) for cell in row))
     console.print(table)
     for sentence in sentences(attribution):
         console.print(Text("• " + sentence))
@@ -99,6 +103,11 @@ def sentences(attribution: Attribution) -> list[str]:
         *_reservations(attribution),
         *(f"{_change(switch)} is left out: {switch.left_out}." for switch in attribution.left_out),
     ]
+
+
+def share_rows(attribution: Attribution) -> list[tuple[str, ...]]:
+    """The cells under `HEADER`, one row a share, largest first."""
+    return [_row(share) for share in attribution.shares]
 
 
 def signed(value: float) -> str:

@@ -45,8 +45,14 @@ MAY_IMPORT = {
     "explain_figure": {"explain", "explain_text", "figure_files", "figures", "tables"},
     "tracking": {"errors", "groups", "history", "identity", "location", "records"},
     "figure_files": set(),
-    "report": {"articles", "comparison", "errors", "figures", "groups", "records", "tables"},
-    "articles": {"errors", "figure_files", "figures", "groups", "history", "location", "records", "statistics"},
+    "report": {
+        *("articles", "comparison", "errors", "figures", "groups", "records", "tables"),
+        *("explain", "explain_text", "explain_figure"),
+    },
+    "articles": {
+        *("errors", "figure_files", "figures", "groups", "history", "location", "records", "statistics"),
+        *("explain", "explain_text", "explain_figure", "shapley"),
+    },
 }
 ONLY_IMPORTERS = {
     "mlflow": {"tracking"},

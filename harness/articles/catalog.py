@@ -27,6 +27,8 @@ class Article:
         studies: names of the studies whose results its claims and figures are drawn from.
         methods: those its studies train; one of them may not have been run yet.
         claims: each as written in the file, see `harness.articles.claims`.
+        attribution: of which two methods' difference is shared out among ingredients, as written in the
+            file, see `harness.articles.attribution`; None where no study was made for it.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Article:
     studies: tuple[str, ...]
     methods: tuple[str, ...]
     claims: tuple[Mapping[str, Any], ...]
+    attribution: Mapping[str, Any] | None = None
 
     @property
     def results(self) -> Path:
@@ -67,6 +70,7 @@ def find_article(key: str, folder: Path | None = None) -> Article:
             studies=tuple(text["studies"]),
             methods=tuple(text["methods"]),
             claims=tuple(text["claims"]),
+            attribution=text.get("attribution"),
         )
     except OSError as error:
         raise InputError("KEY", key, f"an article with a readable {file.name}", f"restore {file}") from error

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.articles.attribution import attribute_article
 from harness.articles.catalog import Article
 from harness.articles.claims import check_claims
 from harness.articles.results import StudyResults, has_results, load_all
 from harness.articles.tables import markdown
 from harness.errors import InputError
+from harness.explain_text import markdown_body
 
 _SHORT_COMMIT = 7
 
@@ -31,6 +33,9 @@ def refresh_readme(article: Article) -> str:
         raise InputError("README", str(file), "a readable file", f"restore {file}") from error
     results = load_all(article.results, article.studies)
     text = replace_part(text, "claims", markdown(check_claims(article, results)))
+    attribution = attribute_article(article, results)
+    if attribution is not None:
+        text = replace_part(text, "attribution", markdown_body(attribution))
     return replace_part(text, "runs", runs_table([results[study] for study in article.studies]))
 
 

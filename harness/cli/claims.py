@@ -20,8 +20,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true", help="put the table into the article's README.md instead")
     options = parser.parse_args(arguments)
 
+    from harness.articles.attribution import attribute_article
     from harness.articles.catalog import find_article
     from harness.articles.claims import check_claims
+    from harness.articles.results import load_all
+    from harness.explain_text import as_dict, markdown_body, print_attribution
 
     article = find_article(options.key)
     if options.write:
@@ -29,18 +32,26 @@ def main(arguments: Sequence[str]) -> int:
 
         print(write_readme(article))
         return 0
-    claims = check_claims(article)
+    results = load_all(article.results, article.studies)
+    claims, attribution = check_claims(article, results), attribute_article(article, results)
     if options.format == "json":
         listed: list[dict[str, Any]] = [vars(claim) for claim in claims]
-        text = {"key": article.key, "title": article.title, "question": article.question, "claims": listed}
+        text: dict[str, Any] = {"key": article.key, "title": article.title, "question": article.question}
+        text["claims"] = listed
+        if attribution is not None:
+            text["attribution"] = as_dict(attribution)
         print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
     elif options.format == "md":
         from harness.articles.tables import markdown
 
         print(markdown(claims))
+        if attribution is not None:
+            print(f"\n{markdown_body(attribution)}")
     else:
         from harness.articles.tables import print_claims
-        from harness.cli.console import results
+        from harness.cli import console
 
-        print_claims(article, claims, results())
+        print_claims(article, claims, console.results())
+        if attribution is not None:
+            print_attribution(attribution, console.results())
     return 0

@@ -52,8 +52,12 @@ def _draw_article(key: str, out: Path | None) -> tuple[list[Path], list[str]]:
 
 
 def _left_out(key: str, missing: Sequence[str]) -> InputError:
+    from harness.articles.catalog import find_article
+
     studies = ", ".join(missing)
-    runs = " and ".join(f"harness run experiment={study}" for study in missing)
+    attribution = find_article(key).attribution or {}
+    commands = {attribution.get("study"): attribution.get("command")}
+    runs = " and ".join(commands.get(study) or f"harness run experiment={study}" for study in missing)
     return InputError(
         f"results of {key}",
         f"none of {studies}, whose figures are left out",

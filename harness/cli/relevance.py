@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from harness.crossval import Job, build
@@ -59,8 +58,7 @@ def _no_penalties(model: Any, shape: Sequence[int]) -> str:
 
 
 def _no_scale(optimizer: Any) -> str:
-    scales = type(optimizer).scale_loss is not keras.optimizers.Optimizer.scale_loss
-    return "" if scales or optimizer.loss_scale_factor else "the optimizer scales no loss"
+    return "the optimizer scales no loss" if float(optimizer.scale_loss(1.0)) == 1 else ""
 
 
 def _whole_batches(job: Job) -> str:

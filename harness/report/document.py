@@ -11,6 +11,7 @@ from harness.comparison import Comparison, Group, compare
 from harness.figures import Style, method_styles
 from harness.groups import group_jobs, group_titles, headline_metrics, shown_configs
 from harness.records import JobResult
+from harness.report.attribution import AttributionSection, attribution_section
 from harness.report.facts import MethodFacts, Settings, method_facts, origin_rows, settings_of
 from harness.report.figures import metric_label
 from harness.report.panels import Panel, curve_panel, fold_panel, legend, spread_words
@@ -89,6 +90,7 @@ class Report:
         sentences: on the claims, at the top; each study's own follow.
         studies: in order.
         article: with its claims; None for a study that belongs to none.
+        attribution: what the article's difference is made of.
     """
 
     title: str
@@ -99,6 +101,7 @@ class Report:
     sentences: tuple[str, ...]
     studies: tuple[StudySection, ...]
     article: CheckedArticle | None
+    attribution: AttributionSection | None = None
 
 
 def study_report(results: StudyResults, *, written: str, source: str, article: CheckedArticle | None = None) -> Report:
@@ -141,6 +144,7 @@ def article_report(article: CheckedArticle, *, written: str) -> Report:
         sentences=_claims_sentences(article),
         studies=tuple(_study(results, f"s{place}") for place, results in enumerate(article.results.values(), 1)),
         article=article,
+        attribution=attribution_section(article.attribution),
     )
 
 

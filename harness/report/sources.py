@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.articles.attribution import attribute_article
 from harness.articles.catalog import Article
 from harness.articles.claims import Claim, check_claims
 from harness.articles.results import StudyResults, load_results
 from harness.errors import InputError
+from harness.explain import Attribution
 
 _LACKING = ("where", "method", "metric")  # what a check asks of results that they may not have yet
 
@@ -32,6 +34,7 @@ class CheckedArticle:
         missing: studies without committed results.
         claims: checked on ``results``.
         unchecked: claims that ``results`` do not suffice for.
+        attribution: its difference shared out; None where it has none, or none is committed.
     """
 
     article: Article
@@ -39,6 +42,7 @@ class CheckedArticle:
     missing: tuple[str, ...]
     claims: tuple[Claim, ...]
     unchecked: tuple[Unchecked, ...]
+    attribution: Attribution | None = None
 
 
 def checked_article(article: Article) -> CheckedArticle:
@@ -62,7 +66,8 @@ def checked_article(article: Article) -> CheckedArticle:
             if error.field not in _LACKING:
                 raise
             unchecked.append(Unchecked(text, f"the committed results have no {error.field} {error.received}"))
-    return CheckedArticle(article, results, missing, tuple(claims), tuple(unchecked))
+    attribution = attribute_article(article, results)
+    return CheckedArticle(article, results, missing, tuple(claims), tuple(unchecked), attribution)
 
 
 def _committed(article: Article, study: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
+from harness.articles.attribution import attribute_article
 from harness.articles.catalog import Article
-from harness.articles.figures.panels import Plate
-from harness.articles.results import has_results, load_all
+from harness.articles.figures.panels import Drawing, Plate
+from harness.articles.results import StudyResults, has_results, load_all
+from harness.explain_figure import caption, waterfall_figure
 from harness.figure_files import save_figure
 
 
@@ -28,9 +31,17 @@ def draw_article(article: Article, folder: Path) -> tuple[list[Path], list[str]]
     plates: tuple[Plate, ...] = import_module(f"{__name__}.{article.key}").PLATES
     missing = [study for study in article.studies if not has_results(article.results, study)]
     results = load_all(article.results, [study for study in article.studies if study not in missing])
+    drawings = [plate.draw(results, article.results) for plate in plates if not set(plate.studies) & set(missing)]
+    drawings += _attribution(article, results)
     files = []
-    for plate in plates:
-        if not set(plate.studies) & set(missing):
-            drawing = plate.draw(results, article.results)
-            files += save_figure(drawing.figure, folder, drawing.stem, drawing.origin(results))
+    for drawing in drawings:
+        files += save_figure(drawing.figure, folder, drawing.stem, drawing.origin(results))
     return files, missing
+
+
+def _attribution(article: Article, results: Mapping[str, StudyResults]) -> list[Drawing]:
+    found = attribute_article(article, results)
+    if article.attribution is None or found is None:
+        return []
+    jobs = results[article.attribution["study"]].jobs
+    return [Drawing("attribution", waterfall_figure(found), caption(found), jobs, [found.metric])]
