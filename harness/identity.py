@@ -51,7 +51,7 @@ class JobIdentity:
     """The hashes of one job.
 
     Attributes:
-        config: of the settings alone, location of data excluded.
+        config: of the settings alone, without where the data lie and how they were made.
         job: of settings, data, folds, code and versions.
         folds: by fold number; a fold has the same hash in any scheme that makes the same split.
     """

@@ -247,6 +247,20 @@ def test_compare_json_has_the_promised_shape(call: Call, in_demo: Path) -> None:
     assert pairs["fit", "tape_naive"]["verdict"] != "identical"
 
 
+def test_data_made_in_several_ways_are_compared_each_by_itself(call: Call, store: Path, tmp_path: Path) -> None:
+    for name, shift in (("one", 0), ("two", 3)):
+        rows = (f"{(i + shift) % 7},{i},{'xy'[i % 2]}\n" for i in range(40))
+        (tmp_path / f"{name}.csv").write_text("a,b,kind\n" + "".join(rows))
+    files = ",".join(str(tmp_path / f"{name}.csv") for name in ("one", "two"))
+    made = (f"dataset.path={files}", "dataset.scramble=0,1", "dataset=csv", "dataset.target=kind")
+    trained = ("model=heart_mlp", "batch_size=8", "cv.folds=2", "epochs=1", "method=tape", "tracking.figures=false")
+    code, _, err = call("run", "-m", "study=made", *made, *trained)
+    assert code == 0, err
+    groups = json.loads(call("compare", "made", "--format", "json")[1])["groups"]
+    told = {(group["config"]["dataset"], group["config"]["dataset.scramble"]) for group in groups}
+    assert told == {("one", 0), ("one", 1), ("two", 0), ("two", 1)}
+
+
 def test_compare_takes_metric_and_epoch(call: Call, in_demo: Path) -> None:
     _, out, _ = call("compare", "demo", "--format", "json", "--metric", "train/loss", "--epoch", "2")
     methods = json.loads(out)["groups"][0]["methods"]

@@ -221,7 +221,7 @@ def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold],
         control_of=control_of,
         name=" ".join([label, *varied]),
         settings=settings,
-        config=_group_config(composition),
+        config=_group_config(composition, dataset),
         config_text=OmegaConf.to_yaml(dict(settings)),
         dataset=(dataset.name, dataset.digest, dataset.source),
         epochs=settings["epochs"],
@@ -259,11 +259,13 @@ def _chosen(composition: Composition, group: str) -> str:
     return str(target).rpartition(".")[2] if choice == "any" and target else choice
 
 
-def _group_config(composition: Composition) -> dict[str, Any]:
+def _group_config(composition: Composition, dataset: Dataset) -> dict[str, Any]:
     """Everything but the method, flat: choices by group name, then every argument by dotted key."""
     settings, choices = composition.settings, composition.choices
     groups = [name for name in settings if name in choices and name not in ("method", *_NOT_TRAINING)]
     config: dict[str, Any] = {name: _chosen(composition, name) for name in groups}
+    if config["dataset"] == "csv":
+        config["dataset"] = dataset.name  # two files are two data sets
     if choices.get("schedule", "constant") != "constant":
         config["schedule"] = choices["schedule"]
     for name, value in settings.items():

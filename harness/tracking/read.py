@@ -68,13 +68,15 @@ def read_study(store: Store, study: str) -> list[JobResult]:
     known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
     if study not in known:
         raise _unknown_study(study, known)
-    newest: dict[tuple[str, str], Run] = {}
+    newest: dict[tuple[str, str], JobResult] = {}
     for run in find_runs(store, [known[study]], kind="job"):
         if run.info.status == "FINISHED":
-            newest.setdefault((run.data.tags["config_hash"], run.data.tags["method"]), run)
+            # The hash of the configuration leaves out how the data were made, which may be what was swept.
+            job = _read_job(store, run)
+            newest.setdefault((json.dumps(dict(job.config), sort_keys=True), job.method), job)
     if not newest:
         raise InputError("STUDY", study, "a study with at least one finished job", f"harness run study={study} …")
-    return [_read_job(store, run) for run in reversed(newest.values())]
+    return list(reversed(newest.values()))
 
 
 def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
