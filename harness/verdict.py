@@ -111,6 +111,8 @@ def judged(pair: Pair, methods: Mapping[str, MethodSummary]) -> Pair:
     if verdict == "identical":
         if pair.difference:
             notes.append("equal weights, so the difference is in how the metric was computed")
+    elif verdict == "equivalent" and pair.p_holm is not None and pair.p_holm < ALPHA:
+        notes.append(f"within the margin, yet not 0 (p Holm {pair.p_holm:.2g})")
     elif pair.n < 2:
         notes.insert(0, "one fold gives no interval" if pair.n else "no fold has a value under both methods")
     return replace(pair, verdict=verdict, note="; ".join(notes) or None)

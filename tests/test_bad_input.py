@@ -23,7 +23,7 @@ RUN = ("run", *SMALL, "epochs=1")
         ("dataset=iriss", "dataset", "iriss", "mnist_5k", "'iris'"),
         ("method=tape_stepp", "method", "tape_stepp", "tape_naive", "'tape_step'"),
         ("experiment=quickstrat", "experiment", "quickstrat", "iris_parity", "'quickstart'"),
-        ("bach_size=8", "bach_size", "a setting of this name", "--cfg job", "'batch_size'"),
+        ("bach_size=8", "bach_size", "a setting of an unknown name", "--cfg job", "'batch_size'"),
         ("optimizer.learnin_rate=1", "optimizer.learnin_rate", "a setting", "--cfg job", "'optimizer.learning_rate'"),
         ("method.trainin=false", "method.trainin", "a setting", "--cfg job", "'method.training'"),
         ("batch_size=0", "batch_size", "0", "above 0", "batch_size="),
@@ -166,6 +166,21 @@ def test_labels_outside_the_classes_of_an_own_loader(
     monkeypatch.syspath_prepend(str(tmp_path))
     answer = call("run", "--config-dir", str(tmp_path), "dataset=own", "model=iris_mlp", "batch_size=8")
     refused(answer, "dataset.target", "3", "class numbers 0 to 2; row 3", "number the classes")
+
+
+OWN_MODEL = """
+import keras
+
+def build(problem):
+    return keras.Sequential([keras.Input(problem.input_shape), keras.layers.Dense(problem.outputs, "softmax")])
+"""
+
+
+def test_a_softmax_over_one_output(call: Call, empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_flat_model.py").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    answer = call("run", "dataset=heart", "model=any", "model._target_=own_flat_model.build", "batch_size=8")
+    refused(answer, "model", "a softmax over one output", "a sigmoid for two classes", "Dense(problem.outputs")
 
 
 @pytest.mark.parametrize("command", [("run", *RUN[1:]), ("plan", *RUN[1:]), ("status",), ("compare", "demo")])

@@ -50,6 +50,15 @@ def test_verdicts_by_the_tests() -> None:
     assert pair_of([0.500, 0.520, 0.480, 0.510, 0.490], [0.400, 0.720, 0.430, 0.660, 0.510]).verdict == "inconclusive"
 
 
+def test_a_difference_that_is_real_and_too_small_to_matter_is_noted() -> None:
+    fit, shifted = [0.500, 0.520, 0.480, 0.510, 0.490], [0.501, 0.5212, 0.4811, 0.5109, 0.4910]
+    pair = pair_of(fit, shifted)
+    assert (pair.verdict, pair.p_holm is not None and pair.p_holm < 0.05) == ("equivalent", True)
+    assert "within the margin, yet not 0" in (pair.note or "")
+    around = pair_of(fit, [0.501, 0.519, 0.481, 0.509, 0.491])
+    assert (around.verdict, around.note) == ("equivalent", None)
+
+
 def test_holm_can_turn_different_into_inconclusive() -> None:
     # p is below 0.05 alone, and four times that is above it.
     a, b = [0.0] * 5, [0.1, 0.2, 0.3, 0.2, 0.12]

@@ -17,10 +17,11 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from harness.cli.check_job import check_job, try_building
 from harness.cli.check_optimizer import check_optimizer
 from harness.cli.compose import Composition
 from harness.crossval import Job
-from harness.data import Dataset, row_weights
+from harness.data import Dataset
 from harness.errors import InputError
 from harness.folds import Fold, folds_digest
 from harness.identity import identify, watching_code
@@ -84,11 +85,11 @@ def _resolve_one(
         validation_batch_size=settings["validation_batch_size"],
         class_weight=settings["class_weight"],
     )
-    _check_job(job)
+    check_job(job)
     parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss", "precision")}
     signature = json.dumps(parts, sort_keys=True)
     if signature not in built:
-        _try_building(job)
+        try_building(job)
         built.add(signature)
     return ResolvedJob(
         job, _describe(composition, dataset, folds, common), settings["force"], settings["tracking"]["uri"]
@@ -155,55 +156,6 @@ def _whole(value: Any) -> bool:
 
 def _plain_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and all(c.isalnum() or c in "._-" for c in value) and value[0] != "."
-
-
-def _check_job(job: Job) -> None:
-    row_weights(job.dataset, job.class_weight)
-    fewest = min(len(fold.train) for fold in job.folds)
-    if job.batch_size > fewest:
-        raise InputError(
-            "batch_size", job.batch_size, f"1 to {fewest}, the training rows of a fold", f"set batch_size={fewest}"
-        )
-    if job.jit_compile and not job.method.compiled:
-        raise InputError(
-            "jit_compile", True, f"false with method={job.method.name}, which compiles nothing", "set jit_compile=false"
-        )
-
-
-def _try_building(job: Job) -> None:
-    """Build model and optimizer once, so that what they refuse is known before training."""
-    try:
-        job.optimizer()
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError("optimizer", _name(job.optimizer), "settings Keras accepts", _first_line(error)) from error
-    try:
-        model = job.model(job.problem)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            "model", _name(job.model), f"a model for rows of shape {job.problem.input_shape}", _first_line(error)
-        ) from error
-    width = model.output_shape[-1]
-    if job.loss is None and width != job.problem.outputs:
-        raise InputError(
-            "model",
-            f"an output of width {width}",
-            f"{job.problem.outputs}, for data set {job.dataset.name!r} ({job.problem.task})",
-            "make the model's last layer problem.outputs wide",
-        )
-
-
-def _name(factory: Any) -> str:
-    while isinstance(factory, partial):
-        factory = factory.func
-    return getattr(factory, "__name__", str(factory))
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold], common: set[str]) -> JobDescription:
