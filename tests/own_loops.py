@@ -92,3 +92,9 @@ def idle(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, epochs: int) 
 
 def breaks(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, epochs: int) -> None:
     raise RuntimeError("the loop's own error")
+
+
+def keras_shuffles(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+    """fit() as people call it, its order left to Keras."""
+    model.compile(optimizer=optimizer, loss=loss)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import own_loops
 import pytest
-from command_line import SMALL, client, runs
+from command_line import SMALL, client, refused, runs
 from small_jobs import METHODS, images, optimizer, small_job
 
+from harness.cli import main
+from harness.cli.pairs import resolve_pair
 from harness.crossval import Job, build, cross_validate, plan_fold
 from harness.errors import InputError
 from harness.methods.custom import custom
 from harness.records import FoldResult
+from harness.trace.compare_runs import trace
 
 LOOPS = Path(__file__).parent / "own_loops.py"
 
@@ -99,6 +102,17 @@ def test_a_loop_compiled_by_xla_is_run_uncompiled() -> None:
 def test_a_loop_that_takes_no_step_is_refused() -> None:
     with pytest.raises(InputError, match="0 steps in 2 epochs"):
         trained("idle")
+    first, second = resolve_pair("fit", f"{LOOPS}:idle", [*SMALL, "epochs=1"])
+    with pytest.raises(InputError, match="took no step in 1 epochs"):
+        trace(("fit", first), ("idle", second), first.folds[0])
+
+
+def test_a_loop_that_leaves_the_order_to_fit_is_not_blamed_for_its_seed() -> None:
+    first, second = resolve_pair("fit", f"{LOOPS}:keras_shuffles", [*SMALL, "epochs=2"])
+    (difference,) = trace(("fit", first), ("own", second), first.folds[0]).differences
+    assert difference.cause.cause == "shuffle"
+    assert difference.cause.benign
+    assert "global seed" in difference.cause.evidence
 
 
 def test_folds_store_and_comparison(store: Path, call: Any) -> None:
@@ -115,11 +129,53 @@ def test_folds_store_and_comparison(store: Path, call: Any) -> None:
         assert [point.step for point in history] == [1, 2]
 
 
-def test_a_loop_that_fails_is_recorded_and_ends_with_1(store: Path, call: Any) -> None:
+def test_a_loop_that_fails_is_recorded_and_ends_with_1(
+    store: Path, call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, _, err = call("run", "study=bad", *SMALL, "epochs=1", "method=custom", f"method.target={LOOPS}:breaks")
     assert code == 1
-    assert "the loop's own error" in err
+    assert "the loop's own error (own_loops.py:" in err
     assert [run.info.status for run in runs(store, "job")] == ["FAILED"]
+    with pytest.raises(SystemExit) as leaving:
+        main(["trace", "fit", f"{LOOPS}:breaks", *SMALL, "epochs=1"])
+    shown = capsys.readouterr().err
+    assert leaving.value.code == 1
+    assert "in breaks" in shown
+    assert "the loop's own error" in shown
+    assert "custom.py" not in shown, "the harness's own frames help nobody"
+
+
+@pytest.mark.parametrize(
+    ("signature", "words"),
+    [
+        ("model, optimizer, loss, x", "five arguments first"),
+        ("model, x, y, batch_size, epochs", "five arguments first"),
+        ("model, optimizer, loss, x, y, *, batch_size, temperature", "nobody gives temperature"),
+        ("model, optimizer, loss, x, y, noise, epochs=3", "nobody gives noise"),
+    ],
+)
+def test_a_loop_that_cannot_be_called_is_refused_before_training(
+    signature: str, words: str, call: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "loop.py").write_text(f"def train({signature}):\n    pass\n")
+    target = f"{tmp_path / 'loop.py'}:train"
+    said = call("trace", "fit", target, *SMALL)
+    refused(said, "method.target", signature.split(", ")[-1], "train_step(model, optimizer, loss, x, y", words)
+
+
+def test_names_of_loops_are_shown_as_they_are(call: Any, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text("from own_loops import in_order as train\n")
+    few = ("cv.folds=2", "epochs=1", "tracking.figures=false")
+    code, _, err = call("run", *SMALL, *few, "method=custom", f"method.target={tmp_path / 'loop.py'}:train")
+    assert code == 0, err
+    assert "loop.py:train: fold 1/2" in err, "and no pictogram of a train"
+
+
+def test_what_is_wrong_with_the_two_methods_is_said(call: Any) -> None:
+    refused(call("trace", "fit", "epochs=1"), "A and B", "epochs=1", "two methods", "name both")
+    refused(call("trace", "fit", "my_loops.py"), "method", "my_loops.py", "file.py:function", "my_loops.py:train")
+    told = ("method.training", "the chosen method lacks", "--cfg job", "method=tape")
+    refused(call("plan", *SMALL, "method=fit", "method.training=false"), *told)
 
 
 def test_parity_says_so_by_its_exit_code(call: Any) -> None:

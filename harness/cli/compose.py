@@ -138,14 +138,23 @@ def _input_error(error: Exception) -> InputError:
     text = str(error)
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:
-        return InputError(
-            unknown[1], "a setting of this name", "the settings that --cfg job shows", _near_key(unknown[1])
-        )
+        return _unknown_key(unknown[1])
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key or error.key)
         return InputError(key, "nothing", "a value: this setting has no default", f"set {key}=…")
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     return InputError("configuration", first, "what `harness run --help` shows", "correct the override named above")
+
+
+def _unknown_key(key: str) -> InputError:
+    fix = _near_key(key)
+    if f"{key!r}" in fix:  # other options of the group have it
+        group, _, name = key.partition(".")
+        fix = f"leave it out, or choose a {group} with a setting {name}" + (
+            ": method=tape" if group == "method" else ""
+        )
+        return InputError(key, f"a setting that the chosen {group} lacks", "the settings that --cfg job shows", fix)
+    return InputError(key, "a setting of an unknown name", "the settings that --cfg job shows", fix)
 
 
 def _unknown_option(error: MissingConfigException) -> InputError:

@@ -9,12 +9,12 @@ _PLAIN_WIDTH = 120  # in a file or pipe there is no window to fit
 
 def results() -> Console:
     """For what a command was asked for."""
-    return _fitting(Console())
+    return _fitting(Console(emoji=False))  # loop.py:train: is a name, not a pictogram
 
 
 def messages() -> Console:
     """For progress and messages."""
-    return _fitting(Console(stderr=True))
+    return _fitting(Console(stderr=True, emoji=False))
 
 
 def _fitting(console: Console) -> Console:

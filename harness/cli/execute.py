@@ -9,6 +9,7 @@ from rich.console import Console
 from harness.cli import explain
 from harness.cli.interrupts import interrupts_held_back
 from harness.cli.outcome import Outcome
+from harness.cli.own_code import own_line
 from harness.cli.progress import SweepProgress
 from harness.cli.resolve import ResolvedJob
 from harness.crossval import cross_validate
@@ -106,7 +107,8 @@ def _record_failure(
         progress.say(f"FAILED {name}, what was recorded before stays; {explain(trouble)}")
         return
     first_line = next(iter(str(error).splitlines()), "")
-    outcome.failures.append((name, f"{type(error).__name__}: {first_line}"))
+    place = own_line(error)
+    outcome.failures.append((name, f"{type(error).__name__}: {first_line}" + (f" ({place})" if place else "")))
     where = f"is in run {writer.run_id}" if recorded else "is lost, for the store did not answer"
     progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 def method_overrides(name: str) -> list[str]:
     """The overrides that choose a method: an option of ``conf/method``, or ``file.py:function``."""
+    if "=" in name or name.startswith("-"):
+        fix = "name both: harness trace fit my_loops.py:train …"
+        raise InputError("A and B", name, "two methods before the settings", fix)
+    if name.endswith(".py"):
+        raise InputError("method", name, "file.py:function", f"name the function: {name}:train")
     if ":" in name:
         return ["method=custom", f"method.target='{name}'"]
     return [f"method={name}"]

@@ -44,9 +44,11 @@ def main(arguments: Sequence[str]) -> int:
 
     first, second = resolve_pair(options.a, options.b, overrides)
 
+    from harness.cli.own_code import own_errors
     from harness.trace.parity import as_dict, certify, within
 
-    folds = certify(first, second, first.folds)
+    with own_errors():
+        folds = certify(first, second, first.folds)
     if options.format == "json":
         text = as_dict(options.a, options.b, folds, options.tolerance)
         print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
@@ -75,5 +77,5 @@ def _print(a: str, b: str, folds: Sequence[FoldParity], console: Console) -> Non
     else:
         chaotic = all(fold.gaps["weights"].max_abs <= fold.control for fold in folds if not fold.identical)
         sentence = f"{a} and {b} differ in {len(folds) - same} of {len(folds)} folds"
-        sentence += ", by no more than one unit in the last place at the start makes." if chaotic else "."
+        sentence += ", but no more than weights that start one unit in the last place away." if chaotic else "."
     console.print(sentence, highlight=False)

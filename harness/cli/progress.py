@@ -26,14 +26,14 @@ class SweepProgress:
         self._began = clock()
         self._trained = self._reused = 0
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("epochs"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
             disable=not console.is_terminal,
             transient=True,
@@ -79,11 +79,12 @@ class SweepProgress:
         self._console.print(
             f"{self._title}: fold {result.fold}/{folds}, {outcome}, {result.seconds:.1f} s{self._eta()}",
             highlight=False,
+            markup=False,
         )
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
     def _eta(self) -> str:
         left = self._epochs - self._reused - self._trained

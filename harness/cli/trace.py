@@ -31,10 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     if options.fold not in folds:
         raise InputError("--fold", options.fold, f"1 to {len(folds)}", "use --fold 1")
 
+    from harness.cli.own_code import own_errors
     from harness.trace.compare_runs import as_dict, trace
     from harness.trace.tables import print_trace
 
-    found = trace((options.a, first), (options.b, second), folds[options.fold])
+    with own_errors():
+        found = trace((options.a, first), (options.b, second), folds[options.fold])
     if options.format == "json":
         print(json.dumps(as_dict(found), indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -15,6 +15,9 @@ from harness.trace.causes import Cause
 from harness.trace.order_check import by_epoch, describe_order, first_difference, rows_left_out
 from harness.trace.run import Run, investigate
 
+# What happens in a step, in this order.
+_EVENTS = ("rows", "forward", "seeds", "loss", "gradient", "update", "state", "validation", "report")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -46,9 +49,9 @@ class Trace:
 
     @property
     def first(self) -> Cause | None:
-        """Where they first part; the cause of the earliest step."""
+        """Where they first part, on the same rows: the earliest cause, a benign one only if there is no other."""
         found = [difference.cause for difference in (*self.differences, *self.unexplained)]
-        return min(found, key=_when, default=None)
+        return min(found, key=lambda cause: (cause.benign, *_when(cause)), default=None)
 
 
 def trace(a: tuple[str, Job], b: tuple[str, Job], fold: Fold) -> Trace:
@@ -99,6 +102,10 @@ def _orders(first: Run, second: Run) -> list[Difference]:
     epoch, step = divmod(where - 1, first.steps_an_epoch)
     benign = ways[0] == ways[1] and ways[0] != "with replacement"
     evidence = f"rows: {ways[0]} in a, {ways[1]} in b" if not benign else f"both {ways[0]}, by other random numbers"
+    if any(run.by_fit and way == "one order" for run, way in zip((first, second), ways)):
+        # Keras seeds its shuffle anew each epoch from the global seed, and so draws one order again and again.
+        benign = True
+        evidence += "; its fit() shuffles, but repeats one order under the global seed that makes runs repeatable here"
     shared = np.isin(second.rows[where - 1], first.rows[where - 1]).mean() if where <= len(second.rows) else 0.0
     cause = Cause("shuffle", ways[1], evidence, epoch + 1, step + 1, "rows", effect=1.0 - float(shared), benign=benign)
     side = "both" if benign or "reshuffled" not in ways else "b" if ways[0] == "reshuffled" else "a"
@@ -110,8 +117,9 @@ def _compiled(first: bool) -> Difference:
     return Difference(Cause("jit_compile", "xla", evidence, 1, 1, "forward", effect=1e-6), "a" if first else "b")
 
 
-def _when(cause: Cause) -> tuple[int, float]:
-    return cause.epoch, cause.step or math.inf
+def _when(cause: Cause) -> tuple[int, float, int]:
+    """Epoch, step (an epoch's end after all steps), and within a step its order of events."""
+    return cause.epoch, cause.step or math.inf, _EVENTS.index(cause.quantity)
 
 
 def as_dict(found: Trace) -> dict[str, Any]:

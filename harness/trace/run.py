@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
 import numpy as np
 
 from harness.crossval import Job, build, plan_fold
+from harness.errors import InputError
 from harness.folds import Fold
 from harness.methods.contract import FoldPlan
 from harness.methods.custom import run_loop
@@ -38,6 +41,7 @@ class Run:
         train: the fold's training rows, equal ones under the first one's number.
         final: all state variables at the end.
         xla: whether the loop compiles by XLA.
+        by_fit: whether a user's loop trains by Keras's own ``fit()``.
     """
 
     causes: list[Cause]
@@ -47,6 +51,7 @@ class Run:
     train: np.ndarray
     final: State
     xla: bool
+    by_fit: bool = False
 
     @property
     def steps_an_epoch(self) -> int:
@@ -135,8 +140,17 @@ def investigate(job: Job, fold: Fold) -> Run:
         sinks.append(_Detective(job, plan, reference))
         return sinks[-1]
 
+    fits: list[Any] = []
     if job.method.loop is not None:
-        history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
+        with _calls_of_fit(fits):
+            history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
+        if not sinks[-1].rows:
+            raise InputError(
+                "method.target",
+                f"a loop that took no step in {plan.epochs} epochs",
+                "a loop that trains the model it is given, by the optimizer it is given",
+                "call the passed model under a tape and apply the passed optimizer",
+            )
     else:
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
@@ -144,8 +158,24 @@ def investigate(job: Job, fold: Fold) -> Run:
     _averages(trainee, detective, final)
     detective.idles.finish(plan.epochs)
     detective.report.finish(history)
-    findings = detective.findings
-    return Run(findings.ordered(), findings.unexplained, detective.rows, plan.epochs, detective.train, final, xla)
+    causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
+    return Run(causes, unexplained, detective.rows, plan.epochs, detective.train, final, xla, bool(fits))
+
+
+@contextmanager
+def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
+    """Note every model whose ``fit()`` is called meanwhile."""
+    fit = keras.Model.fit
+
+    def noted(model: Any, *arguments: Any, **options: Any) -> Any:
+        seen.append(model)
+        return fit(model, *arguments, **options)
+
+    keras.Model.fit = noted
+    try:
+        yield
+    finally:
+        keras.Model.fit = fit
 
 
 def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:

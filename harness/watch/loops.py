@@ -15,6 +15,7 @@ from harness.errors import InputError, near_miss
 
 Loop = Callable[..., Any]
 _FIELD = "method.target"
+_OPTIONS = ("batch_size", "epochs", "validation_data", "sample_weight")
 _ALLOWED = "file.py:function or package.module:function"
 
 
@@ -47,22 +48,30 @@ def contract(loop: Loop, target: str) -> Literal["train", "step"]:
     """Which of the two contracts a loop follows: ``train`` names epochs or batch_size, ``step`` neither.
 
     Raises:
-        InputError: it takes fewer than the five arguments model, optimizer, loss, x and y.
+        InputError: its first five arguments are not model, optimizer, loss, x and y, or it asks for one
+            that nobody gives.
     """
     parameters = inspect.signature(loop).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     free = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if len(positional) < 5 and not free:
-        raise InputError(
-            _FIELD,
-            f"{target}{inspect.signature(loop)}",
-            "train(model, optimizer, loss, x, y, *, batch_size, epochs, validation_data=None), or "
-            "train_step(model, optimizer, loss, x, y)",
-            "give it these five arguments first; it may leave out the others",
-        )
+    misplaced = [p.name for p in positional[:5] if p.name in _OPTIONS]
+    if misplaced or (len(positional) < 5 and not free):
+        raise _unusable(loop, target, "give it these five arguments first; it may leave out the others")
+    asked = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    unknown = [name for name in asked if name not in _OPTIONS and name not in {p.name for p in positional[:5]}]
+    if unknown:
+        raise _unusable(loop, target, f"nobody gives {', '.join(unknown)}: set a default value")
     names = {p.name for p in parameters}
     keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
     return "train" if keywords or names & {"epochs", "batch_size", "validation_data"} else "step"
+
+
+def _unusable(loop: Loop, target: str, fix: str) -> InputError:
+    allowed = (
+        "train(model, optimizer, loss, x, y, *, batch_size, epochs, validation_data=None, sample_weight=None), or "
+        "train_step(model, optimizer, loss, x, y, sample_weight=None)"
+    )
+    return InputError(_FIELD, f"{target}{inspect.signature(loop)}", allowed, fix)
 
 
 def options_named(loop: Loop, options: Mapping[str, Any]) -> dict[str, Any]:
