@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ METRICS = (
 FIGURES = {
     "iris_parity": {"curves", "batch_sizes", "random_starts"},
     "vgg_mnist": {"epochs"},
-    "mnist_kfold": {"digits", "network", "curves"},
+    "mnist_kfold": {"digits", "network", "curves", "attribution"},
     "heart": {"one_split", "many_splits"},
     "mnist_mlp": {"curves", "validation_accuracy"},
 }
@@ -40,12 +41,19 @@ SETTINGS = {
         {"batch_size": 10, "initializer": name} for name in ("glorot_uniform", "he_normal", "random_normal")
     ],
 }
+COMBINATIONS = {
+    "explain_fit_tape_kfold": tuple(
+        f"tape(reduction={reduction}, shuffle={shuffle}, training={training})"
+        for reduction, shuffle, training in product(("mean", "sum"), ("schedule", "none"), (True, False))
+    )
+}
 
 
 def made_up(study: str) -> StudyResults:
     """Every method of an article in two folds of three epochs, in each setting the study varies."""
     values = np.random.default_rng(0).random((2, 3))
     methods = ("fit", "tape", "tape_eager", "tape_iris", "tape_vgg", "tape_kfold", "tape_heart", "tape_mlp")
+    methods += COMBINATIONS.get(study, ())
     jobs: list[JobResult] = []
     for place, setting in enumerate(SETTINGS.get(study, [{}])):
         config = {"model": "m", **setting}

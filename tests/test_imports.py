@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "trainee": {"digests", "gradients", "models", "objectives"},
     "watch": {"errors", "trainee"},
     "methods": {"errors", "records", "rows", "schedule", "trainee", "watch"},
-    "trace": {"crossval", "digests", "folds", "methods", "records", "schedule", "trainee", "watch"},
+    "trace": {"crossval", "digests", "errors", "folds", "methods", "records", "schedule", "trainee", "watch"},
     "crossval": {"data", "folds", "methods", "models", "records", "schedule", "trainee"},
     "identity": {"digests", "folds"},
     "history": {"records"},

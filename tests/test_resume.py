@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
-from command_line import PARENT, SMALL, SWEEP, client, finished_folds, harness, history, ids, rows, runs
+from command_line import PARENT, SMALL, SWEEP, client, finished_folds, harness, history, ids, rows, run_harness, runs
 from conftest import Call
 
 # Long enough to be caught in the middle: seconds of training behind a few seconds of start.
@@ -122,6 +122,29 @@ def test_an_interrupted_sweep_closes_its_runs(interrupted: Interrupted) -> None:
     assert "KILLED" in statuses(store, "fold")
     assert "KILLED" in statuses(store, "job")
     assert "FINISHED" in statuses(store, "fold")
+
+
+DEAF = """
+import os, signal, time
+
+def train(model, optimizer, loss, x, y, *, batch_size, epochs):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    model.compile(optimizer, loss)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+"""
+
+
+def test_an_interrupt_that_a_loop_swallows_still_ends_the_sweep(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    loop = ("method=custom", f"method.target={tmp_path / 'deaf.py'}:train")
+    code, _, err = run_harness("run", "study=deaf", *SMALL, *loop, "epochs=2", store=store)
+    assert (code, "Traceback" in err) == (130, False), err
+    assert statuses(store, "job") == ["KILLED"]
+    assert set(statuses(store, "fold")) == {"KILLED"}
 
 
 BROKEN = '''

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.cli import explain
-from harness.cli.interrupts import interrupts_held_back
+from harness.cli.interrupts import interrupts_held_back, interrupts_remembered
 from harness.cli.outcome import Outcome
 from harness.cli.own_code import own_line
 from harness.cli.progress import SweepProgress
@@ -119,6 +119,7 @@ def _train(
     job = resolved.job
 
     def on_epoch(fold: int, record: EpochRecord) -> None:
+        raise_swallowed()
         writer.epoch(fold, record)
         progress.epoch(fold, record)
 
@@ -129,5 +130,7 @@ def _train(
         writer.finish_fold(result)
         progress.skip(job.epochs - len(result.history))
         progress.fold(result, len(job.folds))
+        raise_swallowed()
 
-    return cross_validate(job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold)
+    with interrupts_remembered() as raise_swallowed:
+        return cross_validate(job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold)
