@@ -71,6 +71,7 @@ def waterfall_figure(attribution: Attribution) -> Figure:
     plot_waterfall(axes, attribution)
     axes.set_xlabel(f"{axis_label(attribution.metric)}, {when(attribution)}", fontsize=_TEXT)
     axes.tick_params(axis="x", labelsize=_TEXT - 1)
+    axes.use_sticky_edges = False  # a bar holds the margin off its foot, and half of the first marker with it
     axes.margins(x=0.2)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
