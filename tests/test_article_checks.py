@@ -189,6 +189,7 @@ def test_turning_epoch_is_the_median_folds() -> None:
     jobs = [losses("tape", [0.1, 0.2, 0.3], [0.2, 0.1, 0.3], [0.3, 0.2, 0.1])]
     words = {"method": "tape", "metric": "val/loss"}
     found = check("turning_epoch", jobs, claimed=2, **words)
+    assert found.unit == "epochs"
     assert (found.measured, found.interval, found.verdict, found.n) == (2.0, (1.0, 3.0), "holds", 3)
     assert check("turning_epoch", jobs, claimed=1, **words).verdict == "refuted"
     assert check("turning_epoch", jobs, claimed=1, tolerance=1, **words).verdict == "holds"
@@ -262,6 +263,7 @@ def test_slower_leaves_out_the_first_epoch_which_compiles() -> None:
 def test_duration_is_told_in_minutes_and_not_judged() -> None:
     jobs = [make_job("tape", {"train/loss": [[0.1] * 3] * 2, "time/epoch_s": [[60, 120, 180], [60, 60, 60]]})]
     found = check("duration", jobs, claimed=1.0, method="tape")
+    assert found.unit == "min"
     assert (found.measured, found.interval, found.verdict, found.n) == (1.0, (1.0, 3.0), "not comparable", 2)
     total = check("duration", jobs, claimed=1.0, method="tape", total=True)
     assert (total.measured, total.interval) == (4.5, (3.0, 6.0))

@@ -135,6 +135,7 @@ def test_a_loop_that_fails_is_recorded_and_ends_with_1(
     code, _, err = call("run", "study=bad", *SMALL, "epochs=1", "method=custom", f"method.target={LOOPS}:breaks")
     assert code == 1
     assert "the loop's own error (own_loops.py:" in err
+    assert "no comparison" not in err
     assert [run.info.status for run in runs(store, "job")] == ["FAILED"]
     with pytest.raises(SystemExit) as leaving:
         main(["trace", "fit", f"{LOOPS}:breaks", *SMALL, "epochs=1"])

@@ -143,6 +143,7 @@ def turning_epoch(
         verdict="holds" if middle <= claimed + tolerance else "refuted",
         evidence=f"{method}: {metric} is lowest at epoch {middle:g} (median of n = {len(lowest)}; "
         f"{lowest.min()} to {lowest.max()})",
+        unit="epochs",
         n=len(lowest),
     )
 
@@ -181,7 +182,7 @@ def match(
         interval_is="smallest to largest distance of two curves in any epoch",
         verdict="holds" if (largest <= tolerance) == (claimed == "equal") else "refuted",
         evidence=f"{metric} of {a} and {b} is never farther apart than {largest:.2g} "
-        f"({folds} runs in {groups} settings); {bits}",
+        f"({folds} run{'s' * (folds != 1)} in {groups} setting{'s' * (groups != 1)}); {bits}",
         n=folds,
     )
 
@@ -266,6 +267,7 @@ def duration(
         verdict="not comparable",
         evidence=f"{method}: {what} took {measured:.3g} min here, against {claimed:.4g} on the article's machine",
         n=len(minutes),
+        unit="min",
     )
 
 

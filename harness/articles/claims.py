@@ -53,6 +53,7 @@ class Claim:
         study: whose results were used.
         by: who claims it.
         n: number of folds or repetitions.
+        unit: of what was claimed and measured, where the claim's words do not say it.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Claim:
     study: str
     by: Literal["article", "us"]
     n: int
+    unit: str = ""
 
 
 def check_claims(article: Article, results: Mapping[str, StudyResults] | None = None) -> list[Claim]:

@@ -23,6 +23,7 @@ class Finding:
     verdict: Any
     evidence: str
     n: int
+    unit: str = ""
 
 
 def judge_difference(

@@ -45,7 +45,8 @@ def row(claim: Claim) -> list[str]:
     """The cells of one claim, in words."""
     interval = "–" if claim.interval is None else f"{claim.interval[0]:.4g} to {claim.interval[1]:.4g}"
     says = claim.says if claim.by == "article" else f"(ours) {claim.says}"
-    return [says, _number(claim.claimed), _number(claim.measured), interval, str(claim.n), claim.verdict]
+    numbers = [_number(value) + (f" {claim.unit}" if claim.unit else "") for value in (claim.claimed, claim.measured)]
+    return [says, *numbers, interval, str(claim.n), claim.verdict]
 
 
 def _number(value: Any) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from harness.errors import InputError
+from harness.errors import InputError, near_miss
 
 # Command: (module of this package that runs it, what the overview says of it).
 COMMANDS = {
@@ -38,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         _parser().print_help()
         return 0
-    module = COMMANDS[options.command][0]
     try:
+        if options.command not in COMMANDS:
+            raise InputError("COMMAND", options.command, ", ".join(COMMANDS), near_miss(options.command, COMMANDS))
+        module = COMMANDS[options.command][0]
         command: Callable[[Sequence[str]], int] = import_module(f"harness.cli.{module}").main
         return command(arguments[1:])
     except InputError as error:
@@ -68,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    parser.add_argument("command", nargs="?", choices=tuple(COMMANDS), metavar="COMMAND", help="one of those below")
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of those below")
     return parser
 
 

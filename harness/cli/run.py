@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> int:
 
     outcome = execute(jobs, store, console)
     compared = True
-    for study in dict.fromkeys(job.description.study for job in jobs):
+    # Where nothing finished, now or before, the summary says why; that there is nothing to compare is no news.
+    for study in dict.fromkeys(job.description.study for job in jobs) if outcome.finished else ():
         try:
             with store.plain_errors():
                 conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])

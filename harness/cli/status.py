@@ -27,6 +27,6 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     table = Table(*(rows[0] if rows else ["nothing recorded yet"]))
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
     results().print(table)
     return 0

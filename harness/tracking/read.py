@@ -128,6 +128,7 @@ def study_status(store: Store, study: str | None) -> list[dict[str, Any]]:
                 "job": run.info.run_name,
                 "state": _state(run),
                 "folds finished": sum(fold.info.status == "FINISHED" for fold in folds),
+                "of": int(run.data.tags["folds"]) if "folds" in run.data.tags else None,  # older stores do not say
                 "run": run.info.run_id,
             }
         )

@@ -68,6 +68,7 @@ class JobDescription:
             "job_hash": self.identity.job,
             "dataset_digest": digest,
             "folds_digest": self.folds_digest,
+            "folds": str(len(self.identity.folds)),
             "epochs": str(self.epochs),
             **git_state(),
             **{f"version.{name}": number for name, number in versions().items()},
