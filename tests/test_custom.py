@@ -129,6 +129,26 @@ def test_folds_store_and_comparison(store: Path, call: Any) -> None:
         assert [point.step for point in history] == [1, 2]
 
 
+ODD = LOOPS.parent / "odd_loops.py"
+
+
+def test_programs_that_outlive_a_fold_report_to_the_next(store: Path, call: Any) -> None:
+    loop = ("method=custom", f"method.target={ODD}:module_level")
+    code, _, err = call("run", "study=kept", *SMALL, "cv.folds=3", "epochs=2", *loop)
+    assert code == 0, err
+    folds = [run for run in runs(store, "fold") if run.info.status == "FINISHED"]
+    assert len(folds) == 3
+    assert all("grad/norm/mean" in run.data.metrics and "train/loss" in run.data.metrics for run in folds)
+    assert len({run.data.metrics["train/loss"] for run in folds}) == 3
+
+
+def test_a_loop_that_trains_too_few_epochs_is_told_so(store: Path, call: Any) -> None:
+    loop = ("method=custom", f"method.target={ODD}:stops_early")
+    code, _, err = call("run", "study=few", *SMALL, "epochs=4", *loop)
+    assert code == 1
+    assert "in 3 of 4 epochs" in err
+
+
 def test_a_loop_that_fails_is_recorded_and_ends_with_1(
     store: Path, call: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

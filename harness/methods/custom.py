@@ -78,15 +78,17 @@ class _Run:
     def train(self) -> None:
         """Run the loop; once more, if its epochs turned out to end where no weights were kept."""
         self._watch(())
-        each = self.journal.steps_an_epoch(self._plan.epochs)
-        if each is None:
-            steps = len(self.journal.steps)
+        lengths = self.journal.epochs(self._plan.epochs)
+        if len(lengths) != self._plan.epochs or len(set(lengths)) > 1:
+            steps, planned = len(self.journal.steps), self._plan.epochs
+            epochs = f"{len(lengths)} of {planned}" if steps and len(lengths) != planned else str(planned)
             raise InputError(
                 "method.target",
-                f"a loop that took {steps} steps in {self._plan.epochs} epochs",
-                "the same number of steps in every epoch, and at least one",
+                f"a loop that took {steps} steps in {epochs} epochs",
+                "every epoch that is passed, with the same number of steps in each, and at least one",
                 "train for the epochs that are passed, on the model that is passed",
             )
+        each = lengths[0]
         ends = tuple(each * epoch for epoch in range(1, self._plan.epochs))
         if not set(ends) <= self.journal.states.keys():
             self._watch(ends)
@@ -101,8 +103,7 @@ class _Run:
     def report(self, on_epoch: OnEpoch) -> None:
         """Make the records, validating with the weights of each epoch's end."""
         trainee, plan, journal = self._trainee, self._plan, self.journal
-        each = journal.steps_an_epoch(plan.epochs)
-        assert each is not None
+        each = len(journal.steps) // plan.epochs
         final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
         validate = _validator(trainee, plan)
         times = [0.0, *(journal.times[each * epoch - 1] for epoch in range(1, plan.epochs + 1))]
@@ -144,8 +145,8 @@ def run_loop(
         trainee: what is trained.
         plan: of the fold.
         loop: of either contract.
-        new_sink: makes what receives the steps, with ``step(step)`` and ``idle(passed, steps)``; called
-            again when the loop has to run again.
+        new_sink: makes what receives the steps, with ``step(step)``, ``idle(passed, steps)`` and
+            ``assigned(steps)``; called again when the loop has to run again.
 
     Returns:
         The history it returned, as a mapping, empty when it returned none; and whether it compiles by
@@ -165,7 +166,7 @@ def run_loop(
 def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mapping[str, Any]:
     trainee.restore(plan.start)
     keras.utils.set_random_seed(plan.seed)  # whatever the loop draws, it draws again in a second run
-    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
+    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         returned = _drive(trainee, plan, loop)
     assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 FIXES = {
     "shuffle": "draw a new permutation of the training rows in every epoch, as fit() does",
     "row_pairing": "index x and y with one and the same permutation",
+    "training_subset": "train on every training row in every epoch",
+    "batch_size": "step with the batch_size that is passed",
+    "epochs": "train for as many epochs as are passed",
+    "learning_rate": "train with the optimizer that is passed, and leave its learning rate as it is configured",
+    "assigned_weights": "leave the weights as the last update made them: fit() restores none without a callback",
     "partial_batch": "train on the last, smaller batch too: step with range(0, len(x), batch_size)",
     "training_flag": "call model(x, training=True) in the training step",
     "validation_flag": "call model(x, training=False) when validating",
@@ -85,6 +90,14 @@ class Findings:
         else:
             known.steps += 1
             known.effect = max(known.effect, cause.effect)
+
+    def wonder(self, cause: Cause) -> None:
+        """Keep what deviates for no known reason, or count it once more."""
+        for known in self.unexplained:
+            if (known.cause, known.way) == (cause.cause, cause.way):
+                known.steps += 1
+                return
+        self.unexplained.append(cause)
 
     def has(self, cause: str) -> bool:
         """Whether a cause of this key was found, in any way."""

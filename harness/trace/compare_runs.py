@@ -12,7 +12,8 @@ import numpy as np
 from harness.crossval import Job
 from harness.folds import Fold
 from harness.trace.causes import Cause
-from harness.trace.order_check import by_epoch, describe_order, first_difference, rows_left_out
+from harness.trace.order_check import batch_size, by_epoch, describe_order, first_difference, rows_left_out
+from harness.trace.place import Place
 from harness.trace.run import Run, investigate
 
 # What happens in a step, in this order.
@@ -80,36 +81,75 @@ def _own(run: Run, other: Run, side: str) -> list[Difference]:
 
 
 def _orders(first: Run, second: Run) -> list[Difference]:
-    """Differences in the rows: how many of them, and in which order."""
-    epochs = [by_epoch(run.rows, run.steps_an_epoch) for run in (first, second)]
-    found = []
-    lost = [rows_left_out(rows, first.train) for rows in epochs]
+    """Differences in the rows: how many of them, in which batches and epochs, and in which order."""
+    epochs = [by_epoch(run.rows, run.lengths) for run in (first, second)]
     ways = [describe_order(rows, first.train) for rows in epochs]
-    if lost[0] != lost[1] and "with replacement" not in ways and "unknown" not in ways:
-        side, run = ("b", second) if lost[1] > lost[0] else ("a", first)
-        missing, total = max(lost), len(first.train)
-        evidence = f"{missing} of {total} training rows take part in no step of an epoch"
-        found.append(
-            Difference(
-                Cause("partial_batch", f"{missing} rows", evidence, 1, run.steps_an_epoch + 1, "rows",
-                      effect=missing / total, steps=run.epochs),
-                side,
-            )
-        )  # fmt: skip
-    where = first_difference(first.rows, second.rows)
+    found = _layout(first, second)
+    if "with replacement" not in ways and "unknown" not in ways:
+        found += _left_out(first, second, [rows_left_out(rows, first.train) for rows in epochs])
+    aligned = [len(rows) for rows in first.rows] == [len(rows) for rows in second.rows]
+    one, other = (first.rows, second.rows) if aligned else _common(*epochs)
+    where = first_difference(one, other)
     if where is None or "unknown" in ways or (ways[0] == ways[1] == "data order"):
         return found
-    epoch, step = divmod(where - 1, first.steps_an_epoch)
+    place = first.place(where) if aligned else Place(where, 1)
     benign = ways[0] == ways[1] and ways[0] != "with replacement"
     evidence = f"rows: {ways[0]} in a, {ways[1]} in b" if not benign else f"both {ways[0]}, by other random numbers"
     if any(run.by_fit and way == "one order" for run, way in zip((first, second), ways)):
         # Keras seeds its shuffle anew each epoch from the global seed, and so draws one order again and again.
         benign = True
         evidence += "; its fit() shuffles, but repeats one order under the global seed that makes runs repeatable here"
-    shared = np.isin(second.rows[where - 1], first.rows[where - 1]).mean() if where <= len(second.rows) else 0.0
-    cause = Cause("shuffle", ways[1], evidence, epoch + 1, step + 1, "rows", effect=1.0 - float(shared), benign=benign)
+    shared = np.isin(other[where - 1], one[where - 1]).mean()
+    cause = Cause(
+        "shuffle", ways[1], evidence, place.epoch, place.step, "rows", effect=1.0 - float(shared), benign=benign
+    )
     side = "both" if benign or "reshuffled" not in ways else "b" if ways[0] == "reshuffled" else "a"
     return [*found, Difference(cause, side)]
+
+
+def _common(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The epochs of both runs, each cut to the rows that both have."""
+    lengths = [min(len(a), len(b)) for a, b in zip(one, other)]
+    return [a[:n] for a, n in zip(one, lengths)], [b[:n] for b, n in zip(other, lengths)]
+
+
+def _layout(first: Run, second: Run) -> list[Difference]:
+    """Batches of another size, or another number of epochs."""
+    found = []
+    sizes = batch_size(first.rows), batch_size(second.rows)
+    if sizes[0] != sizes[1]:
+        steps = first.lengths[0], second.lengths[0]
+        evidence = (
+            f"a step takes up to {sizes[0]} rows in a, {sizes[1]} in b: {steps[0]} updates an epoch, and {steps[1]}"
+        )
+        effect = abs(sizes[1] / sizes[0] - 1)
+        cause = Cause("batch_size", f"{sizes[1]} rows", evidence, 1, 1, "rows", effect=effect, steps=len(second.rows))
+        found.append(Difference(cause, "b"))
+    if first.epochs != second.epochs:
+        fewer, run = ("b", second) if second.epochs < first.epochs else ("a", first)
+        most = max(first.epochs, second.epochs)
+        evidence = f"trained {run.epochs} of {most} epochs"
+        effect = 1 - run.epochs / most
+        found.append(Difference(Cause("epochs", evidence, evidence, run.epochs + 1, 1, "rows", effect=effect), fewer))
+    return found
+
+
+def _left_out(first: Run, second: Run, lost: Sequence[int]) -> list[Difference]:
+    """Training rows that an epoch of one run has, and of the other has not."""
+    if lost[0] == lost[1]:
+        return []
+    side, run = ("b", second) if lost[1] > lost[0] else ("a", first)
+    missing, total = max(lost), len(first.train)
+    last = run.rows[run.lengths[0] - 1]
+    # A batch dropped for being too small leaves only whole ones; rows lost beside it were lost otherwise.
+    partial = missing < batch_size(run.rows) == len(last)
+    evidence = f"{missing} of {total} training rows take part in no step of an epoch"
+    if not partial:
+        evidence += f", which ends with a batch of {len(last)}"
+    cause = "partial_batch" if partial else "training_subset"
+    found = Cause(cause, f"{missing} rows", evidence, 1, run.lengths[0] + 1, "rows", effect=missing / total,
+                  steps=run.epochs)  # fmt: skip
+    return [Difference(found, side)]
 
 
 def _compiled(first: bool) -> Difference:
@@ -159,7 +199,7 @@ def _cause(difference: Difference) -> dict[str, Any]:
         "step": cause.step,
         "quantity": cause.quantity,
         "evidence": cause.evidence,
-        "fix": cause.fix if cause.confidence else "none is known: look at the step named in the evidence",
+        "fix": cause.fix if cause.confidence else "none is known: look at this step",
     }
 
 

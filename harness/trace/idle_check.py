@@ -9,6 +9,7 @@ import numpy as np
 from harness.methods.contract import FoldPlan
 from harness.trace.causes import Cause, Findings
 from harness.trace.distance import close, largest, relative
+from harness.trace.place import Place
 from harness.trace.reference import Recipe, Reference
 from harness.watch.journal import RowIndex
 from harness.watch.steps import Pass, Step
@@ -46,12 +47,12 @@ class IdleCheck:
             )
             self._findings.add(Cause("validation_flag", "on", evidence, epoch, 0, "validation", "", *gap, effect=2e-4))
 
-    def before_step(self, step: Step, place: object, y: np.ndarray | None) -> None:
+    def before_step(self, step: Step, place: Place, y: np.ndarray | None) -> None:
         """Forward passes in training mode since the last step have moved the dropout seeds."""
         extra, self._extra = self._extra, []
         if not extra or not self._random or y is None:
             return
-        epoch, number = place.epoch, place.step  # type: ignore[attr-defined]
+        epoch, number = place.epoch, place.step
         first, call = extra[0].call, step.passes[0].call
         trainable = self._reference.trainable
         moved = any(

@@ -7,10 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def by_epoch(steps: Sequence[np.ndarray], steps_an_epoch: int) -> list[np.ndarray]:
-    """The rows of each epoch, joined."""
-    starts = range(0, len(steps), steps_an_epoch)
-    return [np.concatenate(steps[start : start + steps_an_epoch]) for start in starts]
+def by_epoch(steps: Sequence[np.ndarray], lengths: Sequence[int]) -> list[np.ndarray]:
+    """The rows of each epoch, joined.
+
+    Args:
+        steps: rows of each step.
+        lengths: number of steps of each epoch.
+    """
+    ends = np.cumsum(lengths).tolist()
+    return [np.concatenate(steps[end - length : end]) for length, end in zip(lengths, ends)]
+
+
+def batch_size(steps: Sequence[np.ndarray]) -> int:
+    """Rows of the largest step."""
+    return max(map(len, steps))
 
 
 def describe_order(epochs: Sequence[np.ndarray], train: np.ndarray) -> str:

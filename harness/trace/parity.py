@@ -84,6 +84,9 @@ class _Trail:
     def idle(self, passed: Pass, steps: int) -> None:
         """Calls without a step play no part."""
 
+    def assigned(self, steps: int) -> None:
+        """Nor do weights set between steps: those at the end are compared."""
+
 
 def _gradients(step: Step) -> State:
     for passed in step.passes:

@@ -93,6 +93,13 @@ class Reference:
         """The optimizer's variables, as the last `update` left them."""
         return tuple(np.array(variable.numpy()) for variable in self.optimizer.variables)
 
+    def rate_place(self) -> int | None:
+        """Which of the optimizer's variables is its learning rate; None where it is no variable but a schedule."""
+        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        rate = getattr(inner, "_learning_rate", None)
+        places = [place for place, variable in enumerate(self.optimizer.variables) if variable is rate]
+        return places[0] if places else None
+
     def _restore(self, state: State) -> None:
         for variable, value in zip(self.state, state, strict=True):
             variable.assign(value)

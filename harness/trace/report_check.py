@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from harness.methods.contract import FoldPlan
 from harness.trace.causes import Cause, Findings
+from harness.trace.place import Place
 from harness.trace.reference import Reference
-from harness.trace.step_check import Place
 from harness.watch.journal import RowIndex
 from harness.watch.steps import Pass, Step
 

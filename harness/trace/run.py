@@ -19,12 +19,13 @@ from harness.records import EpochRecord
 from harness.trace.causes import Cause, Findings
 from harness.trace.distance import largest
 from harness.trace.idle_check import IdleCheck
+from harness.trace.place import Place
 from harness.trace.reference import Reference
 from harness.trace.report_check import ReportCheck
-from harness.trace.step_check import Place, StepCheck
+from harness.trace.step_check import StepCheck
 from harness.trainee import Trainee, state_variables
 from harness.watch.events import State
-from harness.watch.journal import RowIndex
+from harness.watch.journal import RowIndex, epoch_lengths
 from harness.watch.observer import Observer
 from harness.watch.steps import Pass, Step, StepAssembler
 
@@ -37,7 +38,7 @@ class Run:
         causes: what the method does unlike ``fit()``, largest effect first.
         unexplained: what deviates for no known cause.
         rows: of each step, by their numbers in the data set; -1 for a row that was not recognised.
-        epochs: number of epochs.
+        lengths: number of steps of each epoch.
         train: the fold's training rows, equal ones under the first one's number.
         final: all state variables at the end.
         xla: whether the loop compiles by XLA.
@@ -47,16 +48,25 @@ class Run:
     causes: list[Cause]
     unexplained: list[Cause]
     rows: list[np.ndarray]
-    epochs: int
+    lengths: list[int]
     train: np.ndarray
     final: State
     xla: bool
     by_fit: bool = False
 
     @property
-    def steps_an_epoch(self) -> int:
-        """Steps of an epoch, rounded up where epochs differ."""
-        return max(1, -(-len(self.rows) // self.epochs))
+    def epochs(self) -> int:
+        """Number of epochs trained."""
+        return len(self.lengths)
+
+    def place(self, number: int) -> Place:
+        """Where the run's step of this number is, from 1; past the end of a run, in an epoch after it."""
+        epoch = 1
+        for length in self.lengths:
+            if number <= length:
+                break
+            epoch, number = epoch + 1, number - length
+        return Place(epoch, number)
 
 
 class _Detective:
@@ -72,7 +82,7 @@ class _Detective:
         self._coarse = RowIndex(plan.x[plan.train].astype(np.float16), plan.train)
         twins = self._index.twins().items()
         ambiguous = frozenset(first for first, names in twins if not (plan.y[names] == plan.y[first]).all())
-        self._steps = StepCheck(reference, self.findings, self._rounded, ambiguous, plan.weights)
+        self._steps = StepCheck(reference, self.findings, plan.y[plan.train], self._rounded, ambiguous, plan.weights)
         self.idles = IdleCheck(plan, reference, self.findings)
         self.report = ReportCheck(plan, reference, self.findings)
         self._epoch, self._step, self._consumed = 1, 0, 0
@@ -82,13 +92,15 @@ class _Detective:
         """Judge a step."""
         x = np.concatenate([passed.call.x for passed in step.passes])
         rows = self._index.find(x)
-        if (rows < 0).all():
+        if (rows < 0).all() and np.array_equal(x.astype(np.float16), x):
             rows = self._coarse.find(x.astype(np.float16))
         place = self._place(len(rows))
         if step.number == 1:
             self._initial_weights(step)
         known = bool((rows >= 0).all())
         y = self._plan.y[rows] if known else None
+        if not known:
+            self._unknown_rows(rows, place)
         self.idles.before_step(step, place, y)
         self._steps.check(step, place, rows if known else None, y)
         self.report.step(step, place, rows if known else None)
@@ -99,6 +111,19 @@ class _Detective:
         """Whether a batch holds these rows, but not exactly."""
         wanted = self._plan.x[rows]
         return x.shape == wanted.shape and not np.array_equal(x.astype(wanted.dtype), wanted)
+
+    def _unknown_rows(self, rows: np.ndarray, place: Place) -> None:
+        evidence = (
+            f"{int((rows < 0).sum())} of {len(rows)} inputs of a step are no rows of the training data, as if they "
+            "were rescaled, augmented or drawn from elsewhere; which rows were trained on was not checked"
+        )
+        self.findings.wonder(Cause("rows", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
+
+    def assigned(self, steps: int) -> None:
+        """Weights were set between two steps."""
+        evidence = "the weights were set to others between two steps, after validation or at the end"
+        place = Place(self._epoch, self._step)
+        self.findings.add(Cause("assigned_weights", "", evidence, place.epoch, place.step, "update", effect=1.0))
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Judge a call that led to no step."""
@@ -159,7 +184,8 @@ def investigate(job: Job, fold: Fold) -> Run:
     detective.idles.finish(plan.epochs)
     detective.report.finish(history)
     causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
-    return Run(causes, unexplained, detective.rows, plan.epochs, detective.train, final, xla, bool(fits))
+    lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)
+    return Run(causes, unexplained, detective.rows, lengths, detective.train, final, xla, bool(fits))
 
 
 @contextmanager
@@ -181,7 +207,7 @@ def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
 def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:
     records: list[EpochRecord] = []
     trainee.restore(plan.start)
-    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle)
+    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         job.method.prepare(trainee)(plan, records.append)
     assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
@@ -191,12 +217,17 @@ def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) ->
 
 
 def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
-    """An averaging optimizer's averages are the weights that fit() ends with."""
+    """An averaging optimizer's averages are the weights that fit() ends with; another's last update makes them."""
     last = detective.last
-    if last is None or not getattr(trainee.optimizer, "use_ema", False) or not last.applies:
+    if last is None or not last.applies:
         return
     count = len(trainee.model.trainable_variables)
-    if all(np.array_equal(a, b) for a, b in zip(final[:count], last.after[:count])):
+    unchanged = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(final[:count], last.after[:count]))
+    if not getattr(trainee.optimizer, "use_ema", False):
+        if not unchanged and not detective.findings.has("assigned_weights"):
+            detective.assigned(len(detective.rows))
+        return
+    if unchanged:
         epoch = detective.report.epochs
         detective.findings.add(
             Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epoch, 0,

@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from harness.trace.causes import Cause
 from harness.trace.compare_runs import Difference, Trace, sentences
 
 
@@ -26,15 +27,19 @@ def print_trace(found: Trace, console: Console) -> None:
         console.print(f"{cause.evidence}\n  fix: {cause.fix}", highlight=False, markup=False)
     for difference in found.unexplained:
         where = _name(difference.side, found)
-        console.print(f"not explained, in {where}: {difference.cause.evidence}", highlight=False, markup=False)
+        at = _at(difference.cause)
+        console.print(f"not explained, in {where}, {at}: {difference.cause.evidence}", highlight=False, markup=False)
 
 
 def _row(difference: Difference, found: Trace) -> tuple[str, ...]:
     cause = difference.cause
     name = f"{cause.cause} (benign)" if cause.benign else cause.cause
-    at = f"epoch {cause.epoch}, step {cause.step}" if cause.step else f"epoch {cause.epoch}, end"
     effect = f"{100 * cause.effect:.3g} %" if cause.effect >= 1e-3 else "none"
-    return name, _name(difference.side, found), at, effect, str(cause.steps)
+    return name, _name(difference.side, found), _at(cause), effect, str(cause.steps)
+
+
+def _at(cause: Cause) -> str:
+    return f"epoch {cause.epoch}, step {cause.step}" if cause.step else f"epoch {cause.epoch}, end"
 
 
 def _name(side: str, found: Trace) -> str:

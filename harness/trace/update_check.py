@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.trace.causes import Cause, Findings
 from harness.trace.distance import close, largest, relative
+from harness.trace.place import Place
 from harness.trace.reference import Reference
 from harness.watch.events import Apply, State
 from harness.watch.steps import Pass, Step
@@ -27,6 +28,7 @@ class UpdateCheck:
         self._reference, self._findings = reference, findings
         self._shadow: State = reference.trainee.optimizer_start
         self._last: Apply | None = None
+        self._rate = reference.rate_place()
 
     def effect(self, step: Step, plain: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> float:
         """How far the update moves when these gradients replace the plain ones, relative to its size."""
@@ -37,18 +39,19 @@ class UpdateCheck:
         )
         return min(relative(other, one), 1e6)
 
-    def check(self, step: Step, place: object, seen: Sequence[Pass]) -> None:
+    def check(self, step: Step, place: Place, seen: Sequence[Pass]) -> None:
         """Name what this step's update does unlike the configured optimizer."""
-        epoch, number = place.epoch, place.step  # type: ignore[attr-defined]
+        epoch, number = place.epoch, place.step
         gradients = self._tape_gradients(seen)
         applied = self._applied_gradients(step.applies)
-        if gradients is None:
-            gradients = applied
+        if gradients is None or (applied is not None and len(seen) > 1):
+            gradients = applied  # of several parts, put together as the loop does it
         if gradients is None:
             self._remember(step, None)
             return
         wrong_list = self._variables(step, seen, epoch, number)
         present = [g if g is not None else np.zeros_like(w) for g, w in zip(gradients, step.before)]
+        self._learning_rate(step, epoch, number)
         expected = self._reference.update(step.before, self._shadow, present)
         shadow = self._reference.optimizer_state()
         distance = self._distance(step, expected)
@@ -56,6 +59,24 @@ class UpdateCheck:
             gap = self._gap(step, expected)
             self._findings.add(self._explain(step, present, distance, gap, epoch, number))
         self._remember(step, shadow)
+
+    def _learning_rate(self, step: Step, epoch: int, number: int) -> None:
+        """Name a learning rate that is not the configured one, and go on with it."""
+        if self._rate is None or not step.applies:
+            return
+        apply = step.applies[0]
+        state = apply.before or apply.after
+        if apply.kind != type(self._reference.optimizer).__name__ or len(state) != len(self._shadow):
+            return
+        configured, used = float(self._reference.trainee.optimizer_start[self._rate]), float(state[self._rate])
+        shadow = list(self._shadow)
+        shadow[self._rate] = state[self._rate]
+        self._shadow = tuple(shadow)
+        if used != configured:
+            which = "" if apply.optimizer == 0 else f", of an optimizer of the loop's own, another {apply.kind}"
+            evidence = f"the learning rate was {used:.4g}, configured is {configured:.4g}{which}"
+            effect = abs(used / configured - 1) if configured else 1.0
+            self._findings.add(Cause("learning_rate", "", evidence, epoch, number, "update", effect=effect))
 
     def _tape_gradients(self, seen: Sequence[Pass]) -> list[np.ndarray | None] | None:
         """Summed over the passes of the step, by trainable variable; None when no tape was seen."""

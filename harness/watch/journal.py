@@ -32,6 +32,10 @@ class RowIndex:
         """First name to all names, of every row that occurs more than once."""
         return {names[0]: names for names in self._known.values() if len(names) > 1}
 
+    def all(self) -> np.ndarray:
+        """Every row in order, under the name that `find` gives it."""
+        return np.array([names[0] for names in self._known.values() for _ in names])
+
     def find(self, batch: np.ndarray) -> np.ndarray:
         """The rows of a batch, int32, shape (rows,); `UNKNOWN_ROW` for one that is not among them.
 
@@ -89,10 +93,12 @@ class Journal:
     def idle(self, passed: Pass, steps: int) -> None:
         """Validation and other calls without a step leave no trace here."""
 
-    def steps_an_epoch(self, epochs: int) -> int | None:
-        """Steps of each epoch, when all epochs had as many; None otherwise."""
-        count = len(self.steps)
-        return count // epochs if count and count % epochs == 0 else None
+    def assigned(self, steps: int) -> None:
+        """Nor do weights that were set between steps: validation finds them where they are."""
+
+    def epochs(self, planned: int) -> list[int]:
+        """Steps of each epoch; see `epoch_lengths`."""
+        return epoch_lengths(self.steps, planned, self.rows.all())
 
 
 def _log_row(step: Step, trainable: int) -> np.ndarray:
@@ -121,6 +127,41 @@ def _log_row(step: Step, trainable: int) -> np.ndarray:
 def _square(array: np.ndarray) -> float:
     flat = np.asarray(array, dtype=np.float64).ravel()
     return float(flat @ flat)
+
+
+def epoch_lengths(steps: Sequence[np.ndarray], planned: int, train: np.ndarray) -> list[int]:
+    """Number of steps of each epoch that a loop trained.
+
+    An epoch ends where a row comes that it has had, if that gives epochs of one length; a loop that draws
+    with replacement, or whose rows are not known, is taken to have trained the planned epochs.
+
+    Args:
+        steps: rows of each step.
+        planned: how many epochs the loop was asked for.
+        train: names of the training rows, one for each, equal rows under one name.
+    """
+    found = [] if any((rows < 0).any() for rows in steps) else _until_repeated(steps, train)
+    regular = bool(found) and len(set(found[:-1])) <= 1 and found[-1] <= found[0]
+    if regular and sum(len(rows) for rows in steps[: found[0]]) >= len(train) / 2:
+        return found
+    each = -(-len(steps) // planned)
+    return [min(each, len(steps) - start) for start in range(0, len(steps), each)] if each else []
+
+
+def _until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
+    names, counts = np.unique(train, return_counts=True)
+    left = full = dict(zip(names.tolist(), counts.tolist()))
+    lengths: list[int] = []
+    for rows in steps:
+        drawn, often = np.unique(rows, return_counts=True)
+        wanted = list(zip(drawn.tolist(), often.tolist()))
+        if not lengths or any(left.get(row, 0) < count for row, count in wanted):
+            lengths.append(0)
+            left = dict(full)
+        lengths[-1] += 1
+        for row, count in wanted:
+            left[row] = left.get(row, 0) - count
+    return lengths
 
 
 def order_of(steps: Sequence[np.ndarray], epochs: int) -> np.ndarray:

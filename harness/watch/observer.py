@@ -5,6 +5,9 @@ and TensorFlow's tape report what passes through them. Uncompiled code reports d
 a Python callback in it. A clock variable that each callback reads and then advances keeps the
 callbacks in the order of the loop. Nothing that is computed changes: values are only read.
 
+A graph that the user's code keeps, under a function of its own module or in ``model.predict_function``,
+outlives the observer it was traced under; what it reports goes to the observer that is on.
+
 XLA cannot call Python. A loop that compiles by XLA raises `XlaWatchedError`, and is run again uncompiled.
 """
 
@@ -14,11 +17,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common.variables import AutocastScope
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
@@ -47,6 +51,8 @@ class Observer:
         sink: receives the events in order.
     """
 
+    _current: ClassVar[Observer | None] = None
+
     def __init__(self, model: keras.Model, optimizer: Any, sink: Callable[[Event], None]) -> None:
         self._model, self._sink = model, sink
         self._optimizers: list[Any] = [optimizer]
@@ -73,6 +79,8 @@ class Observer:
             self._replace(undo, tf.GradientTape, "gradient", self._watched_gradient)
             self._replace(undo, BaseOptimizer, "apply", self._watched_apply)
             self._replace(undo, LossScaleOptimizer, "apply", self._watched_apply)
+            undo.callback(setattr, Observer, "_current", Observer._current)
+            Observer._current = self
             yield
 
     def _replace(self, undo: ExitStack, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
@@ -211,7 +219,8 @@ class Observer:
             self._inside -= 1
 
     def _read_state(self) -> list[Any]:
-        return [tf.convert_to_tensor(variable) for variable in self._state]
+        with AutocastScope(None):  # inside a call of mixed precision variables read as their rounded copies
+            return [tf.convert_to_tensor(variable) for variable in self._state]
 
     def _place(self, variable: Any) -> int:
         return self._index.get(id(variable), -1)
@@ -233,7 +242,9 @@ class Observer:
 
         def receive(_: Any, *arrays: np.ndarray) -> np.int64:
             # The arrays are TensorFlow's own memory, reused after the callback.
-            self._deliver(event([np.array(array) for array in arrays]))
+            current = Observer._current
+            if current is not None and current._model is self._model:
+                current._deliver(event([np.array(array) for array in arrays]))
             return np.int64(1)
 
         tick = self._clock.read_value()
