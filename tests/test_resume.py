@@ -130,7 +130,7 @@ import os, signal, time
 def train(model, optimizer, loss, x, y, *, batch_size, epochs):
     try:
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(60)
+        time.sleep(5)
     except KeyboardInterrupt:
         pass
     model.compile(optimizer, loss)
