@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sysconfig
@@ -31,8 +30,6 @@ def harness(*arguments: str, store: Path | None, cwd: Path | None = None, **vari
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A shell starts what runs in its background deaf to interrupts, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

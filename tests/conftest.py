@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,12 @@ from command_line import SWEEP, rows, run_harness
 from harness.cli import main
 
 Call = Callable[..., tuple[int, str, str]]
+
+
+def pytest_configure() -> None:
+    """Let interrupts through to the programs under test: a shell's background jobs start deaf to them."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -231,6 +231,7 @@ def test_out_and_json(call: Call, in_demo: Path, tmp_path: Path) -> None:
     assert file.stat().st_size > 10_000
 
 
+@pytest.mark.slow  # it writes all five reports
 def test_all_articles_have_a_row_and_links_lead_somewhere(call: Call, empty: Path, tmp_path: Path) -> None:
     code, out, err = call("report", "--all", "--out", str(tmp_path), "--format", "json")
     assert code == 0, err

@@ -65,6 +65,7 @@ def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow  # it waits a minute
 def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
     """MLflow waits 20 seconds for a lock, and again where the failed job would be closed."""
     (tmp_path / "own_waiting_loop.py").write_text(WAITING)

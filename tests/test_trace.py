@@ -20,7 +20,11 @@ sys.path.insert(0, str(GALLERY))
 from settings import COMMON, DROPOUT, LOOPS, REGULARISED  # noqa: E402
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+# Each takes seconds: every other one is left to the slow run.
+_GALLERY = [pytest.param(loop, marks=pytest.mark.slow if place % 2 else ()) for place, loop in enumerate(LOOPS)]
+
+
+@pytest.mark.parametrize("loop", _GALLERY)
 def test_each_loop_of_the_gallery_gets_its_diagnosis(loop: str) -> None:
     settings, expected = LOOPS[loop]
     found = traced(f"{GALLERY / 'loops.py'}:{loop}", *settings, *COMMON)
