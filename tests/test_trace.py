@@ -19,7 +19,6 @@ GALLERY = Path(__file__).parent.parent / "experiments" / "why_loops_differ"
 sys.path.insert(0, str(GALLERY))
 from settings import COMMON, DROPOUT, LOOPS, REGULARISED  # noqa: E402
 
-
 # Each takes seconds: every other one is left to the slow run.
 _GALLERY = [pytest.param(loop, marks=pytest.mark.slow if place % 2 else ()) for place, loop in enumerate(LOOPS)]
 
