@@ -92,7 +92,12 @@ def _orders(first: Run, second: Run) -> list[Difference]:
     where = first_difference(one, other)
     if where is None or "unknown" in ways or (ways[0] == ways[1] == "data order"):
         return found
-    place = first.place(where) if aligned else Place(where, 1)
+    step = first_difference(first.rows, second.rows)
+    counterpart = step is not None and step <= min(len(first.rows), len(second.rows))
+    if step is not None and counterpart and batch_size(first.rows) == batch_size(second.rows):
+        place, one, other, where = first.place(step), first.rows, second.rows, step
+    else:  # steps of different sizes have no counterparts, only epochs have
+        place = Place(where, 1)
     benign = ways[0] == ways[1] and ways[0] != "with replacement"
     evidence = f"rows: {ways[0]} in a, {ways[1]} in b" if not benign else f"both {ways[0]}, by other random numbers"
     if any(run.by_fit and way == "one order" for run, way in zip((first, second), ways)):
