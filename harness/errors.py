@@ -26,6 +26,11 @@ class InputError(ValueError):
         super().__init__(f"{field}: received {received!r}; allowed: {allowed}. Fix: {fix}.")
 
 
+def message(error: InputError) -> str:
+    """The error as the user reads it."""
+    return f"error: {error.field}\n  received: {error.received}\n  allowed:  {error.allowed}\n  fix:      {error.fix}"
+
+
 def near_miss(received: str, options: Iterable[str]) -> str:
     """Name the closest of ``options``: ``"did you mean 'adam'?"``, or list them when none is close."""
     known = sorted(options)

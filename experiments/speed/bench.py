@@ -27,15 +27,15 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
-from harness.cli.run import main as run
-from harness.crossval import Job, build, plan_fold
+from harness.cli.commands.run import main as run
 from harness.data import Dataset, iris, mnist_5k, targets
-from harness.folds import holdout, stratified_kfold
-from harness.methods.contract import Method
-from harness.methods.fit import fit
-from harness.methods.tape import tape
-from harness.models import Problem, dense, small_cnn
-from harness.objectives import loss_for, metric_for
+from harness.plan.folds import holdout, stratified_kfold
+from harness.train.job import Job, build, plan_fold
+from harness.train.methods.contract import Method
+from harness.train.methods.fit import fit
+from harness.train.methods.tape import tape
+from harness.train.models import Problem, dense, small_cnn
+from harness.train.objectives import loss_for, metric_for
 
 Timed = Callable[[], float]
 """Trains some epochs and returns the seconds of one."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from settings import COMMON, LOOPS
+from settings import COMMON, LOOPS, target
 
-from harness.cli.pairs import resolve_pair
-from harness.trace.compare_runs import as_dict, trace
-from harness.watch.loops import find_loop
+from harness.cli.jobs.pairs import resolve_pair
+from harness.diagnose.compare import as_dict, trace
+from harness.observe.find_loop import find_loop
 
 HERE = Path(__file__).parent
 START, END = "<!-- diagnoses -->", "<!-- /diagnoses -->"
@@ -24,11 +24,11 @@ START, END = "<!-- diagnoses -->", "<!-- /diagnoses -->"
 
 def diagnose(loop: str) -> dict:
     """Trace one loop against fit()."""
-    target = f"{HERE / 'loops.py'}:{loop}"
+    where = target(loop)
     settings, _ = LOOPS[loop]
-    ours, theirs = resolve_pair("fit", target, [*settings, *COMMON])
-    found = as_dict(trace(("fit", ours), (f"loops.py:{loop}", theirs), ours.folds[0]))
-    story = " ".join((inspect.getdoc(find_loop(target)) or "").split())
+    ours, theirs = resolve_pair("fit", where, [*settings, *COMMON])
+    found = as_dict(trace(("fit", ours), (Path(where).name, theirs), ours.folds[0]))
+    story = " ".join((inspect.getdoc(find_loop(where)) or "").split())
     return {"loop": loop, "story": story, "settings": [*settings, *COMMON], **found}
 
 

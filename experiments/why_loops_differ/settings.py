@@ -1,5 +1,7 @@
 """In which setting each loop is diagnosed, and what the diagnosis must name."""
 
+from pathlib import Path
+
 DROPOUT = ("dataset=iris", "dataset.scaling=standard", "model=iris_mlp", "model.dropout=0.3")
 REGULARISED = (*DROPOUT, "model.l2=0.01")
 REGRESSION = ("dataset=diabetes", "model=dense_regressor", "cv=kfold")
@@ -35,3 +37,10 @@ LOOPS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
     "clipping_forgotten": ((*DROPOUT, "optimizer.clipnorm=0.01"), frozenset({"update_rule"})),
     "several_at_once": (DROPOUT, frozenset({"training_flag", "loss_reduction", "partial_batch", "shuffle"})),
 }
+
+
+def target(loop: str) -> str:
+    """Where the loop is: ``file.py:function``."""
+    files = (Path(__file__).parent / "loops").glob("*.py")
+    (file,) = (file for file in files if f"\ndef {loop}(" in file.read_text(encoding="utf-8"))
+    return f"{file}:{loop}"

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.analyse.attribution import Attribution, Setting, Switch
+from harness.analyse.explain import explain
+from harness.analyse.shapley import every_set
 from harness.articles.catalog import Article
 from harness.articles.results import StudyResults
 from harness.articles.select import find_job
 from harness.errors import InputError
-from harness.explain import Attribution, Setting, Switch, attribute
 from harness.records import JobResult
-from harness.shapley import every_set
 
 
-def attribute_article(article: Article, results: Mapping[str, StudyResults]) -> Attribution | None:
+def explain_article(article: Article, results: Mapping[str, StudyResults]) -> Attribution | None:
     """Share the article's difference out; None where it asks for none, or its study has no results yet.
 
     Raises:
@@ -37,7 +38,7 @@ def attribute_article(article: Article, results: Mapping[str, StudyResults]) -> 
         raise InputError(f"attribution of {article.key}", str(error), allowed, "correct claims.yaml") from error
     sets = every_set([switch.name for switch in switches])
     jobs = combinations_of(results[asked["study"]], switches)
-    return attribute(dict(zip(sets, jobs, strict=True)), switches, a=a, b=b, metric=metric, left_out=left_out)
+    return explain(dict(zip(sets, jobs, strict=True)), switches, a=a, b=b, metric=metric, left_out=left_out)
 
 
 def _left_out(name: str, values: tuple[Setting, Setting], reason: str) -> Switch:
@@ -46,7 +47,7 @@ def _left_out(name: str, values: tuple[Setting, Setting], reason: str) -> Switch
 
 
 def combinations_of(results: StudyResults, switches: list[Switch]) -> list[JobResult]:
-    """The job of each combination, in the order of `harness.shapley.every_set`.
+    """The job of each combination, in the order of `harness.analyse.shapley.every_set`.
 
     A combination's method is labelled as the command line's overrides would be: ``tape(shuffle=none, ...)``.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import statistics
+from harness.analyse import paired_tests
 from harness.articles.finding import Finding, check_word, in_words, judge_difference
 from harness.articles.select import curves, finals, find_group, find_job, rows_of
 from harness.records import JobResult
@@ -36,7 +36,7 @@ def value(
     groups = find_group(jobs, where, many=True)
     values = np.concatenate([finals(find_job(group, method), metric, epoch) for group in groups])
     mean = float(np.mean(values))
-    interval = statistics.prediction_interval(values)
+    interval = paired_tests.prediction_interval(values)
     inside = interval is not None and interval[0] <= claimed <= interval[1]
     near = abs(claimed - mean) <= tolerance
     spread = f", one run in 20 outside {in_words(interval)}" if interval else ""

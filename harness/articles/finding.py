@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import statistics
+from harness.analyse import paired_tests
 
 Range = tuple[float, float]
 
@@ -39,8 +39,8 @@ def judge_difference(
         words: what the differences are.
     """
     mean = float(np.mean(differences))
-    bounds = statistics.paired_interval(differences.tolist(), *rows)
-    p = statistics.corrected_t_test(differences.tolist(), *rows)
+    bounds = paired_tests.paired_interval(differences.tolist(), *rows)
+    p = paired_tests.corrected_t_test(differences.tolist(), *rows)
     interval = (mean, mean) if mean == 0 else None  # one run with no difference at all needs no interval
     if bounds[0] is not None and bounds[1] is not None:
         interval = bounds[0], bounds[1]

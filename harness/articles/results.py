@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analyse.frames import fold_results, folds_text, history_frame
 from harness.errors import InputError
-from harness.history import fold_results, folds_text, history_frame
 from harness.records import EpochRecord, JobResult
 
 _PER_VARIABLE = "/norm_mean"  # of each variable's gradient: wide tables, of no use to claims and figures

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.analyse.groups import group_jobs
 from harness.errors import InputError
-from harness.groups import group_jobs
 from harness.records import JobResult
 
 

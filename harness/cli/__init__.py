@@ -8,22 +8,22 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, message, near_miss
 
-# Command: (module of this package that runs it, what the overview says of it).
+# Command, in the module of its name: what the overview says of it.
 COMMANDS = {
-    "run": ("run", "train a study's jobs, record every epoch, compare the methods (Hydra's grammar)"),
-    "plan": ("plan", "show what `run` with the same arguments would do, without training"),
-    "status": ("status", "list studies, or a study's jobs and how far they are"),
-    "compare": ("compare", "compare the methods of a finished study: mean ± std, paired tests, verdicts"),
-    "parity": ("parity", "certify that two methods train alike, bit for bit, or how far they do not"),
-    "trace": ("trace", "say where two methods part, and why: each cause with its evidence and fix"),
-    "explain": ("attribute", "say how much of the difference between two methods each ingredient makes"),
-    "figures": ("figures", "draw a study's curves again from the records"),
-    "report": ("report", "write a study, or the articles, as HTML files that need nothing else"),
-    "claims": ("claims", "check an article's claims on its committed results: claimed, measured, verdict"),
-    "collect": ("collect", "put an article's results from the store beside it, small enough for git"),
-    "ui": ("ui", "open MLflow's web interface on the store"),
+    "run": "train a study's jobs, record every epoch, compare the methods (Hydra's grammar)",
+    "plan": "show what `run` with the same arguments would do, without training",
+    "status": "list studies, or a study's jobs and how far they are",
+    "compare": "compare the methods of a finished study: mean ± std, paired tests, verdicts",
+    "parity": "certify that two methods train alike, bit for bit, or how far they do not",
+    "trace": "say where two methods part, and why: each cause with its evidence and fix",
+    "explain": "say how much of the difference between two methods each ingredient makes",
+    "figures": "draw a study's curves again from the records",
+    "report": "write a study, or the articles, as HTML files that need nothing else",
+    "claims": "check an article's claims on its committed results: claimed, measured, verdict",
+    "collect": "put an article's results from the store beside it, small enough for git",
+    "ui": "open MLflow's web interface on the store",
 }
 _INPUT_ERROR = 2
 _INTERRUPTED = 130
@@ -41,11 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command not in COMMANDS:
             raise InputError("COMMAND", options.command, ", ".join(COMMANDS), near_miss(options.command, COMMANDS))
-        module = COMMANDS[options.command][0]
-        command: Callable[[Sequence[str]], int] = import_module(f"harness.cli.{module}").main
+        command: Callable[[Sequence[str]], int] = import_module(f"harness.cli.commands.{options.command}").main
         return command(arguments[1:])
     except InputError as error:
-        print(explain(error), file=sys.stderr)
+        print(message(error), file=sys.stderr)
         return _INPUT_ERROR
     except BrokenPipeError:  # the reader of our output has gone, as in `harness claims heart | head`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 for the interpreter's own last flush
@@ -55,13 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def explain(error: InputError) -> str:
-    """The error as the user reads it."""
-    return f"error: {error.field}\n  received: {error.received}\n  allowed:  {error.allowed}\n  fix:      {error.fix}"
-
-
 def _parser() -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {name:<9} {what}" for name, (_, what) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<9} {what}" for name, what in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="harness",
         description="Does a tf.GradientTape loop train like model.fit(), and if not, why?",

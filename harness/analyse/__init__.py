@@ -1,0 +1,1 @@
+"""From results to statistics, verdicts and attributions: plain numbers, no TensorFlow, no MLflow."""

@@ -1,0 +1,58 @@
+"""`harness collect`: an article's finished studies, from the store into its ``results`` folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the results of every study of the article that the store holds, and print the files."""
+    parser = argparse.ArgumentParser(
+        prog="harness collect",
+        description="Write an article's results as small files: a Parquet table of epochs and a JSON of everything "
+        "else, for each of its studies. Run it on the machine that trained.",
+    )
+    parser.add_argument("key", metavar="KEY", help="the article: iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp")
+    parser.add_argument("--uri", help="MLflow tracking URI of the store; the project's own by default")
+    parser.add_argument("--out", type=Path, help="folder; default: experiments/KEY/results")
+    parser.add_argument("--study", action="append", help="only this study of the article; may be repeated")
+    options = parser.parse_args(arguments)
+
+    from harness.articles.catalog import find_article
+    from harness.articles.results import StudyResults, save_results
+    from harness.errors import InputError, near_miss
+    from harness.store.connect import open_store
+    from harness.store.read import read_study, study_origin
+
+    article = find_article(options.key)
+    for study in options.study or ():
+        if study not in article.studies:
+            raise InputError("--study", study, ", ".join(article.studies), near_miss(study, article.studies))
+    store = open_store(options.uri, create=False)
+    for study in options.study or article.studies:
+        jobs = read_study(store, study)
+        origin = study_origin(store, jobs) | {"machine": machine()}
+        for file in save_results(StudyResults(study, tuple(jobs), origin), options.out or article.results):
+            print(file)
+        if study == "mnist_kfold":  # the one article that shows its data and its network
+            from harness.cli.sweep.illustrate import illustrate
+
+            for file in illustrate(options.out or article.results, jobs[0]):
+                print(file)
+    return 0
+
+
+def machine() -> str:
+    """The machine in words: processor, usable cores, memory."""
+    processor = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        processor = next(names, processor)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.system()}, {processor}, {cores} cores"

@@ -1,0 +1,1 @@
+"""From words to jobs: composed, resolved, checked before any trains."""

@@ -1,0 +1,254 @@
+"""From names and arguments to objects: each composition becomes a job, checked before any trains."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from harness.cli.jobs.compose import Composition
+from harness.cli.jobs.job_rules import check_job, try_building
+from harness.cli.jobs.optimizer_rules import check_optimizer
+from harness.data import Dataset
+from harness.errors import InputError
+from harness.observe.find_loop import loop_file
+from harness.plan.folds import Fold, folds_digest
+from harness.plan.identity import identify, observing_code
+from harness.store.schema import flatten
+from harness.store.write import JobDescription
+from harness.train.job import Job
+from harness.train.precision import check_precision, model_in, optimizer_in
+
+# Settings that say where and whether to work, not what to compute.
+_NOT_TRAINING = ("study", "tracking", "force", "experiment")
+
+
+@dataclass(frozen=True)
+class ResolvedJob:
+    """A job ready to train, and how it is described in the store."""
+
+    job: Job
+    description: JobDescription
+    force: bool
+    tracking_uri: str | None
+
+
+def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
+    """Instantiate and check all jobs; equal data sets are loaded once.
+
+    Raises:
+        InputError: the first thing wrong with any of them.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
+    datasets: dict[str, Dataset] = {}
+    built: set[str] = set()
+    common = set.intersection(*(set(composition.overrides) for composition in compositions))
+    return [_resolve_one(composition, datasets, built, common) for composition in compositions]
+
+
+def _resolve_one(
+    composition: Composition, datasets: dict[str, Dataset], built: set[str], common: set[str]
+) -> ResolvedJob:
+    settings = composition.settings
+    _check_scalars(settings)
+    check_precision(settings["precision"])
+    check_optimizer(settings["optimizer"])
+    key = json.dumps(settings["dataset"], sort_keys=True)
+    if key not in datasets:
+        datasets[key] = make("dataset", settings["dataset"])
+    dataset = datasets[key]
+    folds = tuple(make("cv", settings["cv"])(dataset.y, dataset.training_rows, settings["seed"]))
+    job = Job(
+        dataset=dataset,
+        folds=folds,
+        model=model_in(settings["precision"], _model_factory(settings)),
+        optimizer=optimizer_in(settings["precision"], make("optimizer", settings["optimizer"])),
+        method=make("method", settings["method"]),
+        batch_size=settings["batch_size"],
+        epochs=settings["epochs"],
+        seed=settings["seed"],
+        jit_compile=settings["jit_compile"],
+        loss=None if settings["loss"] is None else make("loss", settings["loss"]),
+        gradient_statistics=settings["gradient_statistics"],
+        validation_batch_size=settings["validation_batch_size"],
+        class_weight=settings["class_weight"],
+    )
+    check_job(job)
+    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss", "precision")}
+    signature = json.dumps(parts, sort_keys=True)
+    if signature not in built:
+        try_building(job)
+        built.add(signature)
+    return ResolvedJob(
+        job, _describe(composition, dataset, folds, common), settings["force"], settings["tracking"]["uri"]
+    )
+
+
+def make(field: str, settings: Mapping[str, Any]) -> Any:
+    """Instantiate what a config node names.
+
+    Raises:
+        InputError: the callable cannot be found, or refuses its arguments.
+    """
+    if not isinstance(settings, Mapping) or "_target_" not in settings:
+        raise InputError(field, settings, "a mapping with a _target_", f"choose an option: harness run {field}=…")
+    try:
+        return instantiate(settings, _convert_="all")
+    except HydraException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        reason = " ".join(str(cause or error).split())[:300]
+        raise InputError(
+            field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
+        ) from error
+
+
+def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
+    factory = make("model", settings["model"])
+    given = {
+        f"{part}_initializer": None if value is None else make(f"initializer.{part}", value)
+        for part, value in settings["initializer"].items()
+    }
+    try:
+        accepted = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        accepted = {}  # type: ignore[assignment]
+    free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    refused = [name for name, value in given.items() if name not in accepted and not free and value is not None]
+    if refused:
+        raise InputError(
+            "initializer", refused[0], f"arguments of {settings['model']['_target_']}", "set initializer=default"
+        )
+    return partial(factory, **{name: value for name, value in given.items() if name in accepted or free})
+
+
+def _check_scalars(settings: Mapping[str, Any]) -> None:
+    for name in ("batch_size", "epochs", "validation_batch_size"):
+        _require(name, settings[name], lambda value: _whole(value) and value > 0, "a whole number above 0", "64")
+    _require("seed", settings["seed"], lambda value: _whole(value) and 0 <= value < 2**32, "0 to 4294967295", "0")
+    for name in ("jit_compile", "gradient_statistics", "force"):
+        _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", "false")
+    plain = "letters, digits, '.', '_' and '-'"
+    _require("study", settings["study"], _plain_name, plain, "my_study")
+
+
+def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: str) -> None:
+    if not holds(value):
+        raise InputError(name, value, allowed, f"for instance {name}={example}")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _plain_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and all(c.isalnum() or c in "._-" for c in value) and value[0] != "."
+
+
+def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold], common: set[str]) -> JobDescription:
+    settings = composition.settings
+    training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
+    # Where the data lie does not matter, what they are does; the digest says that.
+    training["dataset"] = {"name": dataset.name, "labels": dataset.labels, "scaling": dataset.scaling}
+    if "target" in training["method"]:  # nor does it matter where a user's loop lies
+        training["method"] = dict(training["method"]) | {"target": Path(training["method"]["target"]).name}
+    label, control_of = method_label(composition)
+    varied = [name for name in composition.overrides if name not in common and not name.startswith("method")]
+    return JobDescription(
+        study=settings["study"],
+        method=label,
+        control_of=control_of,
+        name=" ".join([label, *varied]),
+        settings=settings,
+        config=_group_config(composition, dataset),
+        config_text=OmegaConf.to_yaml(dict(settings)),
+        dataset=(dataset.name, dataset.digest, dataset.source),
+        epochs=settings["epochs"],
+        folds_digest=folds_digest(folds),
+        identity=identify(training, dataset.digest, folds, _user_code(settings)),
+    )
+
+
+def method_label(composition: Composition) -> tuple[str, str | None]:
+    """The method's name in results, and for a 1-ulp control the name of what it repeats.
+
+    A method whose switches were overridden is told apart: ``tape(training=False)``.
+    """
+    choice, method = _chosen(composition, "method"), composition.settings["method"]
+    changed = [override.lstrip("+").partition("=")[0] for override in composition.overrides]
+    switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")})
+    switches = [name for name in switches if name not in ("_target_", "target")]
+
+    def label(names: Sequence[str], base: str) -> str:
+        inside = ", ".join(f"{name}={flatten(method).get(name)}" for name in names)
+        return f"{base}({inside})" if inside else base
+
+    if not method.get("ulps"):
+        return label(switches, choice), None
+    rest = [name for name in switches if name != "ulps"]
+    return label(switches, choice), label(rest, choice.removesuffix("_control"))
+
+
+def _chosen(composition: Composition, group: str) -> str:
+    """The group's option; for ``any`` and ``custom``, the name of the user's own callable."""
+    choice = composition.choices[group]
+    if group == "method" and choice == "custom":
+        return Path(str(composition.settings[group]["target"])).name
+    target = composition.settings[group].get("_target_")
+    return str(target).rpartition(".")[2] if choice == "any" and target else choice
+
+
+def _group_config(composition: Composition, dataset: Dataset) -> dict[str, Any]:
+    """Everything but the method, flat: choices by group name, then every argument by dotted key."""
+    settings, choices = composition.settings, composition.choices
+    groups = [name for name in settings if name in choices and name not in ("method", *_NOT_TRAINING)]
+    config: dict[str, Any] = {name: _chosen(composition, name) for name in groups}
+    if config["dataset"] == "csv":
+        config["dataset"] = dataset.name  # two files are two data sets
+    if choices.get("schedule", "constant") != "constant":
+        config["schedule"] = choices["schedule"]
+    for name, value in settings.items():
+        if name in groups and isinstance(value, Mapping):
+            hidden = ("_target_", "_partial_")
+            config |= {
+                f"{name}.{key}": argument
+                for key, argument in flatten(value).items()
+                if key.rpartition(".")[2] not in hidden and key != "path"
+            }
+        elif name not in ("method", *_NOT_TRAINING):
+            config[name] = value
+    return config
+
+
+def _user_code(settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Files of callables that are neither ours nor Keras's: their code takes part in the result."""
+    loop = settings["method"].get("target")
+    if loop is not None:
+        yield from (loop_file(str(loop)), *observing_code())
+    targets = sorted({value for key, value in flatten(settings).items() if key.rpartition(".")[2] == "_target_"})
+    for target in targets:
+        module = target.rpartition(".")[0]
+        if module.partition(".")[0] in ("harness", "keras", "tensorflow"):
+            continue
+        while module:
+            try:
+                file = importlib.import_module(module).__file__
+            except ImportError:
+                module = module.rpartition(".")[0]
+                continue
+            if file:
+                yield Path(file)
+            break

@@ -1,0 +1,1 @@
+"""Going through a command's jobs: train, record, tell, conclude."""

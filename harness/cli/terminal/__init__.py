@@ -1,0 +1,1 @@
+"""What commands share of arguments, consoles and errors."""

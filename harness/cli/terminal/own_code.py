@@ -1,0 +1,48 @@
+"""Errors that a user's own loop raised: shown as the user's, without the harness's frames before."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import InputError
+
+_NOT_THE_USERS = tuple(
+    str(folder) for folder in (Path(__file__).parents[2], *map(sysconfig.get_path, ("purelib", "platlib", "stdlib")))
+)
+# The module that calls a user's loop.
+_HANDS_OVER = str(Path(__file__).parents[2] / "train" / "methods" / "custom.py")
+
+
+def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The error's frames from the first that is raised in a loop's own file; empty where none is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    handed = [place for place, frame in enumerate(frames) if frame.filename == _HANDS_OVER]
+    first = handed[-1] + 1 if handed else len(frames)
+    return list(frames[first:])
+
+
+def own_line(error: BaseException) -> str:
+    """``file.py:12`` of the last frame in the user's own code; empty where none is."""
+    own = [frame for frame in own_frames(error) if not frame.filename.startswith((*_NOT_THE_USERS, "<"))]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Show an error of the user's loop from the loop's own frame on, and leave with exit code 1."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if not own_line(error):
+            raise
+        print("error: the loop itself raised this", file=sys.stderr)
+        print("".join(traceback.format_list(own_frames(error))), end="", file=sys.stderr)
+        print("".join(traceback.format_exception_only(error)), end="", file=sys.stderr)
+        raise SystemExit(1) from error

@@ -1,0 +1,236 @@
+"""One method's run, observed step by step and judged against ``fit()``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from harness.certify.distance import largest
+from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.place import Place
+from harness.diagnose.reference import Reference
+from harness.diagnose.rules.idle import IdleCheck
+from harness.diagnose.rules.report import ReportCheck
+from harness.diagnose.rules.step import StepCheck
+from harness.errors import InputError
+from harness.observe.events import State
+from harness.observe.journal import RowIndex, epoch_lengths
+from harness.observe.observer import Observer
+from harness.observe.state import state_variables
+from harness.observe.steps import Pass, Step, StepAssembler
+from harness.plan.folds import Fold
+from harness.records import EpochRecord
+from harness.train.job import Job, build, plan_fold
+from harness.train.methods.contract import FoldPlan
+from harness.train.methods.custom import run_loop
+from harness.train.trainee import Trainee
+
+
+@dataclass(frozen=True)
+class Run:
+    """A judged run.
+
+    Attributes:
+        causes: what the method does unlike ``fit()``, largest effect first.
+        unexplained: what deviates for no known cause.
+        rows: of each step, by their numbers in the data set; -1 for a row that was not recognised.
+        lengths: number of steps of each epoch.
+        train: the fold's training rows, equal ones under the first one's number.
+        final: all state variables at the end.
+        xla: whether the loop compiles by XLA.
+        by_fit: whether a user's loop trains by Keras's own ``fit()``.
+    """
+
+    causes: list[Cause]
+    unexplained: list[Cause]
+    rows: list[np.ndarray]
+    lengths: list[int]
+    train: np.ndarray
+    final: State
+    xla: bool
+    by_fit: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs trained."""
+        return len(self.lengths)
+
+    def place(self, number: int) -> Place:
+        """Where the run's step of this number is, from 1; past the end of a run, in an epoch after it."""
+        epoch = 1
+        for length in self.lengths:
+            if number <= length:
+                break
+            epoch, number = epoch + 1, number - length
+        return Place(epoch, number)
+
+
+class _Detective:
+    """The sink of a observed run."""
+
+    def __init__(self, job: Job, plan: FoldPlan, reference: Reference) -> None:
+        self.findings = Findings()
+        self.rows: list[np.ndarray] = []
+        self.last: Step | None = None
+        self._plan = plan
+        self._index = RowIndex(plan.x[plan.train], plan.train)
+        self.train = self._index.find(plan.x[plan.train])
+        self._coarse = RowIndex(plan.x[plan.train].astype(np.float16), plan.train)
+        twins = self._index.twins().items()
+        ambiguous = frozenset(first for first, names in twins if not (plan.y[names] == plan.y[first]).all())
+        self._steps = StepCheck(reference, self.findings, plan.y[plan.train], self._rounded, ambiguous, plan.weights)
+        self.idles = IdleCheck(plan, reference, self.findings)
+        self.report = ReportCheck(plan, reference, self.findings)
+        self._epoch, self._step, self._consumed = 1, 0, 0
+        self._reference = reference
+
+    def step(self, step: Step) -> None:
+        """Judge a step."""
+        x = np.concatenate([passed.call.x for passed in step.passes])
+        rows = self._index.find(x)
+        if (rows < 0).all() and np.array_equal(x.astype(np.float16), x):
+            rows = self._coarse.find(x.astype(np.float16))
+        place = self._place(len(rows))
+        if step.number == 1:
+            self._initial_weights(step)
+        known = bool((rows >= 0).all())
+        y = self._plan.y[rows] if known else None
+        if not known:
+            self._unknown_rows(rows, place)
+        self.idles.before_step(step, place, y)
+        self._steps.check(step, place, rows if known else None, y)
+        self.report.step(step, place, rows if known else None)
+        self.rows.append(rows)
+        self.last = step
+
+    def _rounded(self, x: np.ndarray, rows: np.ndarray) -> bool:
+        """Whether a batch holds these rows, but not exactly."""
+        wanted = self._plan.x[rows]
+        return x.shape == wanted.shape and not np.array_equal(x.astype(wanted.dtype), wanted)
+
+    def _unknown_rows(self, rows: np.ndarray, place: Place) -> None:
+        evidence = (
+            f"{int((rows < 0).sum())} of {len(rows)} inputs of a step are no rows of the training data, as if they "
+            "were rescaled, augmented or drawn from elsewhere; which rows were trained on was not checked"
+        )
+        self.findings.wonder(Cause("rows", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
+
+    def assigned(self, steps: int) -> None:
+        """Weights were set between two steps."""
+        evidence = "the weights were set to others between two steps, after validation or at the end"
+        place = Place(self._epoch, self._step)
+        self.findings.add(Cause("assigned_weights", "", evidence, place.epoch, place.step, "update", effect=1.0))
+
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Judge a call that led to no step."""
+        self.idles.idle(passed, self._epoch)
+        self.report.idle(passed, self._epoch)
+
+    def _place(self, rows: int) -> Place:
+        """Count epochs by the rows consumed: one that no longer fits begins the next."""
+        if self._consumed + rows > len(self._plan.train) and self._step:
+            self._epoch, self._step, self._consumed = self._epoch + 1, 0, 0
+        self._consumed += rows
+        self._step += 1
+        return Place(self._epoch, self._step)
+
+    def _initial_weights(self, step: Step) -> None:
+        names = self._reference.names
+        gaps = [largest(seen, start) for seen, start in zip(step.before[: len(names)], self._plan.start)]
+        worst = max(range(len(gaps)), key=lambda place: gaps[place][0])
+        if gaps[worst][0] > 0:
+            evidence = f"the first forward pass found {names[worst]} {gaps[worst][0]:.2g} away from the initial weights"
+            self.findings.add(
+                Cause("initial_weights", "another start", evidence, 1, 1, "forward", names[worst], *gaps[worst],
+                      effect=1.0)
+            )  # fmt: skip
+
+
+def investigate(job: Job, fold: Fold) -> Run:
+    """Train one fold by a job's method under observation and judge every step.
+
+    XLA is off for every method; a loop that insists on it is run uncompiled.
+    """
+    job = replace(job, gradient_statistics=False, jit_compile=False)
+    plan = plan_fold(job, fold)
+    reference = Reference(job)
+    trainee = build(job)
+    sinks: list[_Detective] = []
+
+    def new_sink() -> _Detective:
+        sinks.append(_Detective(job, plan, reference))
+        return sinks[-1]
+
+    fits: list[Any] = []
+    if job.method.loop is not None:
+        with _calls_of_fit(fits):
+            history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
+        if not sinks[-1].rows:
+            raise InputError(
+                "method.target",
+                f"a loop that took no step in {plan.epochs} epochs",
+                "a loop that trains the model it is given, by the optimizer it is given",
+                "call the passed model under a tape and apply the passed optimizer",
+            )
+    else:
+        history, xla = _run_method(job, plan, trainee, new_sink()), False
+    detective = sinks[-1]
+    final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
+    _averages(trainee, detective, final)
+    detective.idles.finish(plan.epochs)
+    detective.report.finish(history)
+    causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
+    lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)
+    return Run(causes, unexplained, detective.rows, lengths, detective.train, final, xla, bool(fits))
+
+
+@contextmanager
+def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
+    """Note every model whose ``fit()`` is called meanwhile."""
+    fit = keras.Model.fit
+
+    def noted(model: Any, *arguments: Any, **options: Any) -> Any:
+        seen.append(model)
+        return fit(model, *arguments, **options)
+
+    keras.Model.fit = noted
+    try:
+        yield
+    finally:
+        keras.Model.fit = fit
+
+
+def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:
+    records: list[EpochRecord] = []
+    trainee.restore(plan.start)
+    assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
+    with Observer(trainee.model, trainee.optimizer, assembler).on():
+        job.method.prepare(trainee)(plan, records.append)
+    assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
+    names = {name for record in records for name in record.metrics}
+    own = {name for name in names if name.startswith("reported/")}
+    return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}
+
+
+def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
+    """An averaging optimizer's averages are the weights that fit() ends with; another's last update makes them."""
+    last = detective.last
+    if last is None or not last.applies:
+        return
+    count = len(trainee.model.trainable_variables)
+    unchanged = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(final[:count], last.after[:count]))
+    if not getattr(trainee.optimizer, "use_ema", False):
+        if not unchanged and not detective.findings.has("assigned_weights"):
+            detective.assigned(len(detective.rows))
+        return
+    if unchanged:
+        epoch = detective.report.epochs
+        detective.findings.add(
+            Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epoch, 0,
+                  "update", effect=1e-3)
+        )  # fmt: skip

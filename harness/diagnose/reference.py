@@ -1,0 +1,192 @@
+"""A step recomputed from any state, as ``fit()`` takes it or with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.observe.events import State
+from harness.observe.state import state_variables
+from harness.train.job import Job, build
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recomputed step does; the defaults are what ``fit()`` does.
+
+    Attributes:
+        training: flag of the forward pass.
+        loss: key of `LOSSES`.
+        reduction: ``mean`` or ``sum``.
+        regularizers: whether the model's own losses are added.
+        weighted: whether rows count by their weights, where they have any.
+    """
+
+    training: bool = True
+    loss: str = "configured"
+    reduction: str = "mean"
+    regularizers: bool = True
+    weighted: bool = True
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A recomputed step, up to its gradients."""
+
+    predictions: np.ndarray
+    target: float
+    gradients: tuple[np.ndarray, ...]
+    after: State
+
+
+class Reference:
+    """A second copy of a job's model and optimizer, to recompute steps with.
+
+    Args:
+        job: what is trained.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = replace(job, gradient_statistics=False, jit_compile=False)
+        self.trainee = build(self._job)
+        self.model, self.optimizer, self.loss = self.trainee.model, self.trainee.optimizer, self.trainee.loss
+        self.state = state_variables(self.model)
+        self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.model.trainable_variables]
+        self.trainable = len(self.names)
+        self._programs: dict[Recipe, Any] = {}
+
+    def forward(self, before: State, x: np.ndarray, *, training: bool) -> np.ndarray:
+        """Predictions from a state, shape (rows, …)."""
+        self._restore(before)
+        return np.asarray(self.model(tf.constant(x), training=training).numpy())
+
+    def step(
+        self, before: State, x: np.ndarray, y: np.ndarray, recipe: Recipe, weights: np.ndarray | None = None
+    ) -> Computed:
+        """Forward pass and gradients of a batch, from a state.
+
+        Args:
+            weights: shape (rows,): how much each row counts; None when all do alike.
+        """
+        used = np.ones(len(x), np.float32) if weights is None or not recipe.weighted else weights
+        if recipe not in self._programs:
+            self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
+        self._restore(before)
+        predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y), tf.constant(used))
+        after = tuple(np.array(variable.numpy()) for variable in self.state)
+        return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
+
+    def update(self, before: State, optimizer: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> State:
+        """The trainable variables after the optimizer was applied to these gradients, from a state."""
+        self._restore(before)
+        for variable, value in zip(self.optimizer.variables, optimizer or self.trainee.optimizer_start, strict=True):
+            variable.assign(value)
+        self.optimizer.apply([tf.constant(g) for g in gradients], self.model.trainable_variables)
+        return tuple(np.array(variable.numpy()) for variable in self.model.trainable_variables)
+
+    def optimizer_state(self) -> State:
+        """The optimizer's variables, as the last `update` left them."""
+        return tuple(np.array(variable.numpy()) for variable in self.optimizer.variables)
+
+    def rate_place(self) -> int | None:
+        """Which of the optimizer's variables is its learning rate; None where it is no variable but a schedule."""
+        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        rate = getattr(inner, "_learning_rate", None)
+        places = [place for place, variable in enumerate(self.optimizer.variables) if variable is rate]
+        return places[0] if places else None
+
+    def _restore(self, state: State) -> None:
+        for variable, value in zip(self.state, state, strict=True):
+            variable.assign(value)
+
+    def _program(self, recipe: Recipe) -> Callable[..., Any]:
+        losses = LOSSES[recipe.loss]
+
+        def program(x: Any, y: Any, weights: Any) -> Any:
+            with tf.GradientTape() as tape:
+                predictions = self.model(x, training=recipe.training)
+                # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
+                same = predictions.dtype == self.loss.dtype
+                compared = predictions if same else tf.cast(predictions, self.loss.dtype)
+                values = losses(self.loss, y, compared) * weights
+                target = tf.reduce_mean(values) if recipe.reduction == "mean" else tf.reduce_sum(values)
+                if recipe.regularizers and self.model.losses:
+                    target = keras.ops.sum([target, *self.model.losses])
+            gradients = tape.gradient(target, self.model.trainable_variables)
+            dense = [
+                tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
+                for g, v in zip(gradients, self.model.trainable_variables)
+            ]
+            return predictions, target, dense
+
+        return program
+
+
+def _configured(loss: Any, y: Any, predictions: Any) -> Any:
+    return loss.call(tf.cast(y, loss.dtype), predictions)
+
+
+def _flipped_logits(loss: Any, y: Any, predictions: Any) -> Any:
+    """The cross-entropy that takes probabilities for logits, or logits for probabilities."""
+    told = bool(getattr(loss, "_fn_kwargs", {}).get("from_logits"))
+    onehot = _onehot(loss, y, predictions)
+    if "binary" in loss.name:
+        if told:
+            p = tf.clip_by_value(predictions, 1e-7, 1 - 1e-7)
+            return -tf.reduce_mean(onehot * tf.math.log(p) + (1 - onehot) * tf.math.log(1 - p), axis=-1)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(onehot, predictions), axis=-1)
+    if told:
+        normalised = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
+        return -tf.reduce_sum(onehot * tf.math.log(tf.clip_by_value(normalised, 1e-7, 1 - 1e-7)), axis=-1)
+    return tf.nn.softmax_cross_entropy_with_logits(onehot, predictions)
+
+
+def _clipped_log(epsilon: float) -> Callable[..., Any]:
+    """A hand-written cross-entropy: the log of probabilities, clipped or raised by ``epsilon``."""
+
+    def loss_of(loss: Any, y: Any, predictions: Any) -> Any:
+        probabilities = predictions
+        if bool(getattr(loss, "_fn_kwargs", {}).get("from_logits")):
+            binary = "binary" in loss.name
+            probabilities = tf.sigmoid(predictions) if binary else tf.nn.softmax(predictions)
+        p = tf.clip_by_value(probabilities, epsilon, 1 - epsilon) + 0.0
+        onehot = _onehot(loss, y, predictions)
+        if "binary" in loss.name:
+            return -tf.reduce_mean(onehot * tf.math.log(p) + (1 - onehot) * tf.math.log(1 - p), axis=-1)
+        return -tf.reduce_sum(onehot * tf.math.log(p), axis=-1)
+
+    return loss_of
+
+
+def _broadcast(loss: Any, y: Any, predictions: Any) -> Any:
+    """What y of shape (n,) against predictions of shape (n, 1) computes: every row against every target."""
+    flat = tf.reshape(tf.cast(y, predictions.dtype), [1, -1])
+    column = tf.reshape(predictions, [-1, 1])
+    difference = column - flat
+    if "absolute" in loss.name:
+        return tf.reduce_mean(tf.abs(difference), axis=-1)
+    if "binary" in loss.name:
+        p = tf.clip_by_value(column, 1e-7, 1 - 1e-7)
+        return -tf.reduce_mean(flat * tf.math.log(p) + (1 - flat) * tf.math.log(1 - p), axis=-1)
+    return tf.reduce_mean(tf.square(difference), axis=-1)
+
+
+def _onehot(loss: Any, y: Any, predictions: Any) -> Any:
+    if "sparse" in loss.name:
+        return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), tf.shape(predictions)[-1], dtype=predictions.dtype)
+    return tf.reshape(tf.cast(y, predictions.dtype), tf.shape(predictions))
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "configured": _configured,
+    "logits": _flipped_logits,
+    "log_clip 1e-07": _clipped_log(1e-7),
+    "log_clip 1e-05": _clipped_log(1e-5),
+    "log_clip 1e-10": _clipped_log(1e-10),
+    "target_shape": _broadcast,
+}

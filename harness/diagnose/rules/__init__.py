@@ -1,0 +1,1 @@
+"""One file a rule: what a step, a row order or a report is held against."""

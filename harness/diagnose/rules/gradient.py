@@ -1,0 +1,244 @@
+"""The gradient of a step: which way of taking the loss gives what was seen.
+
+A batch may go through the tape in several parts whose gradients are put together before the update.
+Then what the optimizer got is compared with the parts' gradients, recomputed and put together.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.certify.distance import largest, relative
+from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.place import Place
+from harness.diagnose.reference import LOSSES, Recipe, Reference
+from harness.diagnose.rules.update import UpdateCheck
+from harness.observe.steps import Pass, Step
+
+GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
+Gradients = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a step's gradient, or a part of it, was taken from.
+
+    Attributes:
+        passed: the forward pass, with a gradient.
+        y: targets, shape (rows, …).
+        training: the flag that gives its predictions.
+        weights: of the rows, shape (rows,); None when all count alike.
+    """
+
+    passed: Pass
+    y: np.ndarray
+    training: bool
+    weights: np.ndarray | None
+
+
+class GradientCheck:
+    """Checks the gradients of one run's steps, one after the other.
+
+    Args:
+        reference: recomputes steps.
+        findings: receives the causes.
+        update: tells how far an update moves.
+        weighted: whether rows have weights.
+    """
+
+    def __init__(self, reference: Reference, findings: Findings, update: UpdateCheck, *, weighted: bool) -> None:
+        self._reference, self._findings, self._update = reference, findings, update
+        self._weighted = weighted
+        self._usual = Recipe()
+        self._penalised = bool(reference.model.losses)
+
+    def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
+        """Find the recipe that gives the gradients seen, and name where it is not ``fit()``'s."""
+        training = parts[-1].training
+        scale = _loss_scale(step)
+        seen = {v: g / scale for v, g in _seen(step, parts).items()}
+        tolerance = GRADIENT_TOLERANCE if self._reference.model.compute_dtype in ("float32", "float64") else 0.05
+        if self._unscaled(step, scale, seen, parts, tolerance, place):
+            seen = {v: g * scale for v, g in seen.items()}
+        for recipe in self._candidates(training):
+            if _distance(seen, self._recomputed(parts, recipe)) < tolerance:
+                self._usual = recipe
+                self._name(recipe, step, place, parts)
+                return
+        if self._proportional(seen, step, place, parts, training, tolerance):
+            return
+        gap = largest_of(seen, self._recomputed(parts, Recipe(training=training)), self._reference.names)
+        evidence = f"no known way of taking the loss gives these gradients; {gap[0]} is {gap[1]:.2g} away"
+        self._findings.wonder(
+            Cause("gradient", "unknown", evidence, place.epoch, place.step, "gradient", *gap, confidence=0.0)
+        )
+
+    def _recomputed(self, parts: Sequence[Part], recipe: Recipe) -> Gradients:
+        """The batch's gradients by a recipe: the parts' means weighted by their rows, or their sums added."""
+        rows = [len(part.y) for part in parts]
+        shares = [1.0] * len(rows) if recipe.reduction == "sum" else [n / sum(rows) for n in rows]
+        total: Gradients = []
+        for part, share in zip(parts, shares):
+            call = part.passed.call
+            found = self._reference.step(call.state, call.x, part.y, recipe, part.weights).gradients
+            total = [share * g for g in found] if not total else [t + share * g for t, g in zip(total, found)]
+        return total
+
+    def _unscaled(
+        self,
+        step: Step,
+        scale: float,
+        seen: dict[int, np.ndarray],
+        parts: Sequence[Part],
+        tolerance: float,
+        place: Place,
+    ) -> bool:
+        """Whether the optimizer divides by a loss scale that the loss was not multiplied by."""
+        needed = type(self._reference.optimizer).__name__ == "LossScaleOptimizer"
+        if not needed or not step.applies:
+            return False
+        if scale == 1.0:
+            if all(apply.kind != "LossScaleOptimizer" for apply in step.applies):
+                evidence = f"the model computes in float16, and {step.applies[0].kind} was applied without a loss scale"
+                self._findings.add(
+                    Cause("loss_scale", "no scale", evidence, place.epoch, place.step, "gradient", effect=1e-2)
+                )
+            return False
+        larger = {v: g * scale for v, g in seen.items()}
+        if _distance(larger, self._recomputed(parts, Recipe(training=parts[-1].training))) >= tolerance:
+            return False
+        evidence = f"the optimizer divides gradients by the loss scale {scale:g}, and the loss was not multiplied by it"
+        self._findings.add(
+            Cause("loss_scale", "not applied", evidence, place.epoch, place.step, "loss", effect=1 - 1 / scale)
+        )
+        return True
+
+    def _candidates(self, training: bool) -> list[Recipe]:
+        """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
+        penalties = (True, False) if self._penalised else (True,)
+        # Only a single output can be broadcast against the targets of a whole batch.
+        losses = [name for name in LOSSES if name != "target_shape" or self._reference.model.output_shape[-1] == 1]
+        weighted = (True, False) if self._weighted else (True,)
+        every = [
+            Recipe(training, loss, reduction, penalty, weight)
+            for loss, reduction, penalty, weight in itertools.product(losses, ("mean", "sum"), penalties, weighted)
+        ]
+        first = [Recipe(training=training), replace(self._usual, training=training)]
+        return list(dict.fromkeys([*first, *sorted(every, key=_changes)]))
+
+    def _name(self, recipe: Recipe, step: Step, place: Place, parts: Sequence[Part]) -> None:
+        """Report every way in which the recipe found differs from fit()'s, with the effect of each alone."""
+        usual = Recipe()
+        for name in ("training", "loss", "reduction", "regularizers", "weighted"):
+            value = getattr(recipe, name)
+            if value == getattr(usual, name):
+                continue
+            plain = self._recomputed(parts, usual)
+            changed = self._recomputed(parts, replace(usual, **{name: value}))
+            effect = self._update.effect(step, plain, changed)
+            if name == "training":
+                known = self._findings.causes.get(("training_flag", "off"))
+                if known is not None:
+                    known.effect = max(known.effect, effect)
+                continue
+            gap = largest_of(dict(enumerate(changed)), plain, self._reference.names)
+            cause, way, words = _words(name, value, parts[-1].passed)
+            evidence = f"recomputed {words}, the gradients agree; as fit() takes it, {gap[0]} is {gap[1]:.2g} away"
+            self._findings.add(
+                Cause(cause, way, evidence, place.epoch, place.step, "loss" if cause != "log_clip" else "gradient",
+                      *gap, effect=effect)
+            )  # fmt: skip
+
+    def _proportional(
+        self,
+        seen: dict[int, np.ndarray],
+        step: Step,
+        place: Place,
+        parts: Sequence[Part],
+        training: bool,
+        tolerance: float,
+    ) -> bool:
+        """Whether the gradients are those of the mean times a factor: divided by another number than the rows'."""
+        plain = self._recomputed(parts, Recipe(training=training))
+        wanted = {v: plain[v].astype(np.float64) for v in seen}
+        size = sum(float(np.sum(np.square(g))) for g in wanted.values())
+        if not size or not all(np.isfinite(g).all() for g in seen.values()):
+            return False
+        factor = sum(float(np.sum(seen[v] * g)) for v, g in wanted.items()) / size
+        if factor <= 0 or _distance({v: g / factor for v, g in seen.items()}, plain) >= tolerance:
+            return False
+        effect = self._update.effect(step, plain, [np.float32(factor) * g for g in plain])
+        gap = largest_of(seen, plain, self._reference.names)
+        rows = sum(len(part.y) for part in parts)
+        evidence = f"the gradients are {factor:.4g} times those of the mean over the {rows} rows of the batch"
+        self._findings.add(
+            Cause("loss_reduction", "scaled", evidence, place.epoch, place.step, "loss", *gap, effect=effect)
+        )
+        return True
+
+
+def _seen(step: Step, parts: Sequence[Part]) -> dict[int, np.ndarray]:
+    """The tape's gradients by variable; of several parts what the optimizer got, or their sum without one."""
+    if len(parts) > 1 and step.applies:
+        apply = step.applies[0]
+        return {v: g for v, g in zip(apply.variables, apply.gradients) if v >= 0 and g is not None}
+    total: dict[int, np.ndarray] = {}
+    for part in parts:
+        assert part.passed.gradient is not None
+        gradient = part.passed.gradient
+        for v, g in dict(zip(gradient.sources, gradient.gradients)).items():
+            if v >= 0 and g is not None:
+                total[v] = total[v] + g if v in total else g
+    return total
+
+
+def _changes(recipe: Recipe) -> int:
+    usual = Recipe(training=recipe.training)
+    return sum(
+        getattr(recipe, name) != getattr(usual, name) for name in ("loss", "reduction", "regularizers", "weighted")
+    )
+
+
+def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
+    """Cause, way and evidence of a changed part of the recipe."""
+    if name == "reduction":
+        shape = passed.gradient.target.shape if passed.gradient is not None else ()
+        kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
+        return "loss_reduction", "sum", f"with the loss as {kind}"
+    if name == "weighted":
+        return "sample_weight", "ignored", "with every row counting alike"
+    if name == "regularizers":
+        return "regularization", "left out", "without model.losses"
+    text = str(value)
+    if text == "logits":
+        return "logits", "flipped", "with from_logits the other way round"
+    if text == "target_shape":
+        return "target_shape", "broadcast", "with every prediction against every target of the batch"
+    return "log_clip", text, f"with the log of probabilities clipped at {text.removeprefix('log_clip ')}"
+
+
+def _distance(seen: dict[int, np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    if not seen:
+        return float("inf")
+    return relative([seen[v] for v in seen], [expected[v] for v in seen])
+
+
+def largest_of(
+    seen: dict[int, np.ndarray], expected: Sequence[np.ndarray], names: Sequence[str]
+) -> tuple[str, float, float]:
+    """The variable that deviates most: name, largest absolute difference, the same in ulp."""
+    gaps = {v: largest(found, expected[v]) for v, found in seen.items()}
+    worst = max(gaps, key=lambda v: gaps[v][0])
+    return names[worst], *gaps[worst]
+
+
+def _loss_scale(step: Step) -> float:
+    for apply in step.applies:
+        if apply.kind == "LossScaleOptimizer":
+            scales = [float(v) for v in apply.before if v.dtype.kind == "f" and v.shape == () and float(v) >= 2]
+            return max(scales, default=1.0)
+    return 1.0

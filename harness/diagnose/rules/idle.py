@@ -1,0 +1,86 @@
+"""Model calls that led to no step: validation, and forward passes too many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from harness.certify.distance import close, largest, relative
+from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.place import Place
+from harness.diagnose.reference import Recipe, Reference
+from harness.observe.journal import RowIndex
+from harness.observe.steps import Pass, Step
+from harness.train.methods.contract import FoldPlan
+
+
+class IdleCheck:
+    """Judges the calls between steps of one run."""
+
+    def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:
+        self._plan, self._reference, self._findings = plan, reference, findings
+        self._validation = RowIndex(plan.x[plan.validation], plan.validation)
+        self._seen: dict[int, set[int]] = defaultdict(set)
+        self._extra: list[Pass] = []
+        self._random = any(value.dtype.kind in "iu" for value in plan.start)
+
+    def idle(self, passed: Pass, epoch: int) -> None:
+        """Take a call that led to no step."""
+        rows = self._validation.find(passed.call.x)
+        if len(rows) and (rows >= 0).all():
+            self._seen[epoch] |= set(rows.tolist())
+            self._validated(passed, epoch)
+        elif passed.call.training:
+            self._extra.append(passed)
+
+    def _validated(self, passed: Pass, epoch: int) -> None:
+        call = passed.call
+        if not call.training or self._findings.has("validation_flag"):
+            return
+        right = self._reference.forward(call.state, call.x, training=False)
+        wrong = self._reference.forward(call.state, call.x, training=True)
+        if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):
+            gap = largest(call.predictions, right)
+            evidence = (
+                f"validation called the model with training=True; its predictions are {gap[0]:.2g} from those without"
+            )
+            self._findings.add(Cause("validation_flag", "on", evidence, epoch, 0, "validation", "", *gap, effect=2e-4))
+
+    def before_step(self, step: Step, place: Place, y: np.ndarray | None) -> None:
+        """Forward passes in training mode since the last step have moved the dropout seeds."""
+        extra, self._extra = self._extra, []
+        if not extra or not self._random or y is None:
+            return
+        epoch, number = place.epoch, place.step
+        first, call = extra[0].call, step.passes[0].call
+        trainable = self._reference.trainable
+        moved = any(
+            not np.array_equal(a, b)
+            for a, b in zip(first.state[trainable:], call.state[trainable:])
+            if a.dtype.kind in "iu"
+        )
+        if not moved:
+            return
+        ours = self._reference.step(call.state, call.x, y, Recipe()).gradients
+        theirs = self._reference.step(first.state, call.x, y, Recipe()).gradients
+        count = len(extra)
+        passes = "pass" if count == 1 else "passes"
+        evidence = f"{count} more forward {passes} in training mode drew from the dropout seeds before this step"
+        self._findings.add(
+            Cause(
+                "seed_stream", "extra pass", evidence, epoch, number, "seeds", effect=min(relative(ours, theirs), 1e6)
+            )
+        )
+
+    def finish(self, epochs: int) -> None:
+        """After the run: whether every validation row was validated on."""
+        if not self._seen:
+            return
+        wanted = set(self._validation.find(self._plan.x[self._plan.validation]).tolist())
+        epoch, rows = min(self._seen.items(), key=lambda item: len(item[1]))
+        if len(rows) < len(wanted):
+            evidence = f"epoch {epoch} validated on {len(rows)} of {len(wanted)} different rows"
+            self._findings.add(
+                Cause("validation_subset", f"{len(rows)} rows", evidence, epoch, 0, "validation", effect=1e-4)
+            )

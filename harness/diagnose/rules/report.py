@@ -1,0 +1,152 @@
+"""The numbers a loop reports, against the running means of what it did."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.place import Place
+from harness.diagnose.reference import Reference
+from harness.observe.journal import RowIndex
+from harness.observe.steps import Pass, Step
+from harness.train.methods.contract import FoldPlan
+
+_TOLERANCE = 2e-4
+
+
+@dataclass
+class _Epoch:
+    """Batches of one epoch: rows, mean loss and mean metric of each."""
+
+    rows: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    metric: list[float] = field(default_factory=list)
+
+
+class ReportCheck:
+    """Collects what the epochs' numbers should be, and finds how other numbers came about."""
+
+    def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:
+        self._plan, self._reference, self._findings = plan, reference, findings
+        self._validation = RowIndex(plan.x[plan.validation], plan.validation)
+        self._parts: dict[str, dict[int, _Epoch]] = {"": defaultdict(_Epoch), "val_": defaultdict(_Epoch)}
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs seen so far, at least 1."""
+        return max(self._parts[""], default=1)
+
+    def step(self, step: Step, place: Place, rows: np.ndarray | None) -> None:
+        """Take a training step; its rows are None when they are not known."""
+        if rows is not None:
+            y = self._plan.y[rows]
+            predictions = np.concatenate([passed.call.predictions for passed in step.passes])
+            weights = None if self._plan.weights is None else self._plan.weights[rows]
+            self._add("", place.epoch, predictions, y, step.passes[0].call.penalty, weights)
+
+    def idle(self, passed: Pass, epoch: int) -> None:
+        """Take a validation call."""
+        rows = self._validation.find(passed.call.x)
+        if len(rows) and (rows >= 0).all():
+            self._add("val_", epoch, passed.call.predictions, self._plan.y[rows], passed.call.penalty)
+
+    def _add(
+        self,
+        part: str,
+        epoch: int,
+        predictions: np.ndarray,
+        y: np.ndarray,
+        penalty: float,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        collected = self._parts[part][epoch]
+        metric = self._reference.trainee.new_metric()
+        metric.update_state(tf.constant(y), tf.constant(predictions))
+        collected.rows.append(len(y))
+        value = self._reference.loss(tf.constant(y), tf.constant(predictions), sample_weight=weights)
+        collected.loss.append(float(value) + penalty)
+        collected.metric.append(float(metric.result()))
+
+    def finish(self, history: Mapping[str, Any]) -> None:
+        """Compare the history that the loop reported."""
+        name = self._reference.trainee.metric_name
+        for part, epochs in self._parts.items():
+            for key, what in (("loss", "loss"), (name, "metric"), ("acc", "metric")):
+                values = _series(history.get(part + key), self._plan.epochs)
+                if values is not None and len(epochs) == self._plan.epochs:
+                    batches = [(epoch.rows, getattr(epoch, what)) for _, epoch in sorted(epochs.items())]
+                    self._compare(part + key, values, batches)
+
+    def _compare(self, key: str, seen: np.ndarray, batches: list[tuple[list[int], list[float]]]) -> None:
+        expected = np.array([np.average(values, weights=rows) for rows, values in batches])
+        if _agree(seen, expected):
+            return
+        for way, words, make in _WAYS:
+            if _agree(seen, make(batches)):
+                epoch = int(np.argmax(~np.isclose(seen, expected, rtol=_TOLERANCE, atol=1e-6))) + 1
+                gap = float(np.abs(seen - expected).max())
+                evidence = f"the reported {key} is {words}; the mean over the epoch's rows is {gap:.2g} away"
+                self._findings.add(Cause("metric", way, evidence, epoch, 0, "report", key, gap, effect=0.0))
+                return
+        gap = float(np.abs(seen - expected).max())
+        evidence = f"the reported {key} is up to {gap:.2g} from the mean over the epoch's rows, for no known reason"
+        self._findings.unexplained.append(
+            Cause("metric", "unknown", evidence, 1, 0, "report", key, gap, confidence=0.0)
+        )
+
+
+def _series(values: Any, epochs: int) -> np.ndarray | None:
+    try:
+        series = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return series if series.shape == (epochs,) else None
+
+
+def _agree(seen: np.ndarray, expected: np.ndarray) -> bool:
+    return bool(np.allclose(seen, expected, rtol=_TOLERANCE, atol=1e-6))
+
+
+Batches = list[tuple[list[int], list[float]]]
+
+
+def _batch_mean(batches: Batches) -> np.ndarray:
+    return np.array([np.mean(values) for _, values in batches])
+
+
+def _last_batch(batches: Batches) -> np.ndarray:
+    return np.array([values[-1] for _, values in batches])
+
+
+def _never_reset(batches: Batches) -> np.ndarray:
+    means = []
+    rows: list[int] = []
+    values: list[float] = []
+    for epoch_rows, epoch_values in batches:
+        rows += epoch_rows
+        values += epoch_values
+        means.append(np.average(values, weights=rows))
+    return np.array(means)
+
+
+def _never_reset_unweighted(batches: Batches) -> np.ndarray:
+    return _never_reset([([1] * len(rows), values) for rows, values in batches])
+
+
+def _total(batches: Batches) -> np.ndarray:
+    return np.array([np.sum(values) for _, values in batches])
+
+
+_WAYS: tuple[tuple[str, str, Callable[[Batches], np.ndarray]], ...] = (
+    ("batch mean", "the plain mean of the batches, large or small", _batch_mean),
+    ("last batch", "that of the last batch only", _last_batch),
+    ("never reset", "a mean that is never reset between epochs", _never_reset),
+    ("never reset", "a plain mean of batches that is never reset between epochs", _never_reset_unweighted),
+    ("sum", "the sum over the batches", _total),
+)

@@ -1,0 +1,73 @@
+"""Folds one after another in this process: the plainest engine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from harness.plan.folds import Fold
+from harness.records import EpochRecord, FoldResult
+from harness.train.job import Job, build, plan_fold
+from harness.train.methods.contract import FoldPlan
+
+
+def cross_validate(
+    job: Job,
+    *,
+    finished: Mapping[int, FoldResult] | None = None,
+    on_epoch: Callable[[int, EpochRecord], None] = lambda fold, record: None,
+    on_fold_start: Callable[[FoldPlan], None] = lambda plan: None,
+    on_fold: Callable[[FoldResult], None] = lambda result: None,
+) -> tuple[FoldResult, ...]:
+    """Train every fold that is not finished yet, and return all in order.
+
+    Args:
+        job: what to train.
+        finished: results of folds that need no training, by fold number.
+        on_epoch: receives the fold's number and each of its records as they are made.
+        on_fold_start: called with the plan before a fold trains.
+        on_fold: called with the result after it.
+    """
+    results = dict(finished or {})
+    missing = [fold for fold in job.folds if fold.number not in results]
+    if missing:
+        trainee = build(job)
+        train = job.method.prepare(trainee)
+    for position, fold in enumerate(missing):
+        plan = plan_fold(job, fold)
+        on_fold_start(plan)
+        trainee.restore(plan.start)
+        initial = trainee.weights_digest()
+        history: list[EpochRecord] = []
+
+        def keep(record: EpochRecord, fold: Fold = fold, history: list[EpochRecord] = history) -> None:
+            history.append(record)
+            on_epoch(fold.number, record)
+
+        began = time.perf_counter()
+        trained = train(plan, keep)
+        result = FoldResult(
+            fold=fold.number,
+            history=tuple(history),
+            train_rows=len(fold.train),
+            validation_rows=len(fold.validation),
+            initial_weights_digest=initial,
+            final_weights_digest=trainee.weights_digest(),
+            order_digest=trained.order.digest,
+            distinct_orders=trained.order.distinct,
+            seconds=time.perf_counter() - began,
+            compile_s=_compile_seconds(history, trained.first_call_epochs) if position == 0 else None,
+        )
+        results[fold.number] = result
+        on_fold(result)
+    return tuple(results[fold.number] for fold in job.folds)
+
+
+def _compile_seconds(history: Sequence[EpochRecord], first_call_epochs: int) -> float | None:
+    """What the first compiled call took beyond the usual; None when there was no second to compare with."""
+    seconds = [record.metrics["time/epoch_s"] for record in history]
+    first, later = seconds[:first_call_epochs], seconds[first_call_epochs:]
+    if not later:
+        return None
+    return max(0.0, sum(first) - statistics.median(later) * len(first))

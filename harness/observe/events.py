@@ -1,0 +1,93 @@
+"""What a observed loop did, in order, as plain arrays; no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+State = tuple[np.ndarray, ...]
+"""Values of a list of variables, in its order."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """The model was called.
+
+    Attributes:
+        x: the batch, shape (rows, …), in the dtype it was given.
+        predictions: what came out, shape (rows, …).
+        training: the flag the call was made with; None when it was not given.
+        penalty: sum of the model's own losses, its regularisers', after the call.
+        state: all state variables before the call: weights, moving averages, dropout seeds.
+    """
+
+    x: np.ndarray
+    predictions: np.ndarray
+    training: bool | None
+    penalty: float
+    state: State
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A Keras loss was evaluated.
+
+    Attributes:
+        name: of the loss function, e.g. ``categorical_crossentropy``.
+        reduced: whether a loss object reduced it; a bare loss function gives one value a row.
+        y: targets as given.
+        predictions: as given.
+        weights: sample weights as given; None without any.
+        value: the result.
+        from_logits: as the loss was told; None where it has no such switch.
+    """
+
+    name: str
+    reduced: bool
+    y: np.ndarray
+    predictions: np.ndarray
+    weights: np.ndarray | None
+    value: np.ndarray
+    from_logits: bool | None
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A tape's gradient was taken.
+
+    Attributes:
+        target: the differentiated value; a vector of several losses counts as their sum.
+        sources: index of each source among the trainable variables; -1 for anything else.
+        gradients: one a source; None where the target does not depend on it.
+    """
+
+    target: np.ndarray
+    sources: tuple[int, ...]
+    gradients: tuple[np.ndarray | None, ...]
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An optimizer was applied.
+
+    Attributes:
+        optimizer: a number for the optimizer object: 0 for the one handed to the loop, then by first use.
+        kind: its class name.
+        variables: index of each variable among the trainable ones; -1 for anything else.
+        gradients: as handed over, before clipping.
+        before: the optimizer's own variables before; empty if it was not built yet.
+        after: and after.
+        state: all state variables after.
+    """
+
+    optimizer: int
+    kind: str
+    variables: tuple[int, ...]
+    gradients: tuple[np.ndarray | None, ...]
+    before: State
+    after: State
+    state: State
+
+
+Event = Call | Loss | Gradient | Apply

@@ -1,0 +1,176 @@
+"""What is kept of a observed loop: rows, predictions and gradients of every step, weights between epochs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.observe.events import State
+from harness.observe.steps import Pass, Step
+
+UNKNOWN_ROW = -1
+
+
+class RowIndex:
+    """Names rows by their bytes.
+
+    Args:
+        x: shape (rows, …): the rows to be recognised.
+        names: int, shape (rows,): what to call them.
+    """
+
+    def __init__(self, x: np.ndarray, names: np.ndarray) -> None:
+        self._dtype, self._shape = x.dtype, x.shape[1:]
+        self._known: dict[bytes, list[int]] = {}
+        for row, name in zip(x, names):
+            self._known.setdefault(row.tobytes(), []).append(int(name))
+
+    def twins(self) -> dict[int, list[int]]:
+        """First name to all names, of every row that occurs more than once."""
+        return {names[0]: names for names in self._known.values() if len(names) > 1}
+
+    def all(self) -> np.ndarray:
+        """Every row in order, under the name that `find` gives it."""
+        return np.array([names[0] for names in self._known.values() for _ in names])
+
+    def find(self, batch: np.ndarray) -> np.ndarray:
+        """The rows of a batch, int32, shape (rows,); `UNKNOWN_ROW` for one that is not among them.
+
+        A row that occurs more than once has its first name. Another dtype or shape of the same
+        numbers is the same row.
+        """
+        size = int(np.prod(self._shape, dtype=int))
+        if batch.size != len(batch) * size:
+            return np.full(len(batch), UNKNOWN_ROW, np.int32)
+        rows = np.ascontiguousarray(batch.reshape(len(batch), *self._shape).astype(self._dtype, copy=False))
+        found = np.empty(len(rows), np.int32)
+        for place, row in enumerate(rows):
+            found[place] = self._known.get(row.tobytes(), (UNKNOWN_ROW,))[0]
+        return found
+
+
+@dataclass
+class Journal:
+    """A sink for steps that keeps what records are made of.
+
+    Attributes:
+        rows: of the training part, to recognise.
+        trainable: number of trainable variables.
+        keep: after which steps the state is kept; all states would not fit into memory.
+        steps: rows of each step.
+        predictions: of each step, shape (rows, …).
+        penalties: the model's own losses in each step.
+        log: a row a step, as `harness.train.gradient_log.epoch_statistics` takes it.
+        times: seconds since the start, at the end of each step.
+        states: by number of steps done.
+    """
+
+    rows: RowIndex
+    trainable: int
+    keep: frozenset[int]
+    steps: list[np.ndarray] = field(default_factory=list)
+    predictions: list[np.ndarray] = field(default_factory=list)
+    penalties: list[float] = field(default_factory=list)
+    log: list[np.ndarray] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    states: dict[int, State] = field(default_factory=dict)
+    _began: float = field(default_factory=time.perf_counter)
+
+    def step(self, step: Step) -> None:
+        """Take a step."""
+        calls = [passed.call for passed in step.passes]
+        self.steps.append(np.concatenate([self.rows.find(call.x) for call in calls]))
+        self.predictions.append(np.concatenate([call.predictions for call in calls]))
+        self.penalties.append(float(np.mean([call.penalty for call in calls])))
+        self.log.append(_log_row(step, self.trainable))
+        self.times.append(time.perf_counter() - self._began)
+        if step.number in self.keep:
+            self.states[step.number] = step.after
+
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Validation and other calls without a step leave no trace here."""
+
+    def assigned(self, steps: int) -> None:
+        """Nor do weights that were set between steps: validation finds them where they are."""
+
+    def epochs(self, planned: int) -> list[int]:
+        """Steps of each epoch; see `epoch_lengths`."""
+        return epoch_lengths(self.steps, planned, self.rows.all())
+
+
+def _log_row(step: Step, trainable: int) -> np.ndarray:
+    """Squared gradient norms, zero elements, squared update, squared weights, all in float64.
+
+    Gradients are those the optimizer received or, where the weights were assigned by hand, the tape's;
+    NaN where nobody saw any.
+    """
+    gradients: list[np.ndarray | None] = [None] * trainable
+    sources = [(apply.variables, apply.gradients) for apply in step.applies[:1]] or [
+        (passed.gradient.sources, passed.gradient.gradients) for passed in step.passes if passed.gradient is not None
+    ]
+    for places, found in sources:
+        for place, gradient in zip(places, found):
+            if place >= 0 and gradient is not None:
+                earlier = gradients[place]
+                gradients[place] = gradient if earlier is None else earlier + gradient
+    before, after = step.before[:trainable], step.after[:trainable]
+    dense = [np.zeros_like(weight) if found is None else found for found, weight in zip(gradients, before)]
+    squares = [_square(gradient) if sources else np.nan for gradient in dense]
+    zeros = sum(int(np.count_nonzero(gradient == 0)) for gradient in dense)
+    moved = sum(_square(new.astype(np.float64) - old) for new, old in zip(after, before))
+    return np.array([*squares, zeros, moved, sum(map(_square, before))], dtype=np.float64)
+
+
+def _square(array: np.ndarray) -> float:
+    flat = np.asarray(array, dtype=np.float64).ravel()
+    return float(flat @ flat)
+
+
+def epoch_lengths(steps: Sequence[np.ndarray], planned: int, train: np.ndarray) -> list[int]:
+    """Number of steps of each epoch that a loop trained.
+
+    An epoch ends where a row comes that it has had, if that gives epochs of one length; a loop that draws
+    with replacement, or whose rows are not known, is taken to have trained the planned epochs.
+
+    Args:
+        steps: rows of each step.
+        planned: how many epochs the loop was asked for.
+        train: names of the training rows, one for each, equal rows under one name.
+    """
+    found = [] if any((rows < 0).any() for rows in steps) else _until_repeated(steps, train)
+    regular = bool(found) and len(set(found[:-1])) <= 1 and found[-1] <= found[0]
+    if regular and sum(len(rows) for rows in steps[: found[0]]) >= len(train) / 2:
+        return found
+    each = -(-len(steps) // planned)
+    return [min(each, len(steps) - start) for start in range(0, len(steps), each)] if each else []
+
+
+def _until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
+    names, counts = np.unique(train, return_counts=True)
+    left = full = dict(zip(names.tolist(), counts.tolist()))
+    lengths: list[int] = []
+    for rows in steps:
+        drawn, often = np.unique(rows, return_counts=True)
+        wanted = list(zip(drawn.tolist(), often.tolist()))
+        if not lengths or any(left.get(row, 0) < count for row, count in wanted):
+            lengths.append(0)
+            left = dict(full)
+        lengths[-1] += 1
+        for row, count in wanted:
+            left[row] = left.get(row, 0) - count
+    return lengths
+
+
+def order_of(steps: Sequence[np.ndarray], epochs: int) -> np.ndarray:
+    """Rows by epoch, int32, shape (epochs, rows); short epochs end in `UNKNOWN_ROW`."""
+    each = -(-len(steps) // epochs) if steps else 0
+    parts = [steps[first * each : (first + 1) * each] for first in range(epochs)]
+    rows = [np.concatenate(part) if part else np.zeros(0, np.int32) for part in parts]
+    width = max((len(part) for part in rows), default=0)
+    full = np.full((epochs, width), UNKNOWN_ROW, np.int32)
+    for place, part in enumerate(rows):
+        full[place, : len(part)] = part
+    return full

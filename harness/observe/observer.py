@@ -1,0 +1,279 @@
+"""Observing a loop that knows nothing of it.
+
+While an observer is on, one model object's ``call`` and, at class level, Keras's losses, optimizers
+and TensorFlow's tape report what passes through them. Uncompiled code reports directly, a graph by
+a Python callback in it. A clock variable that each callback reads and then advances keeps the
+callbacks in the order of the loop. Nothing that is computed changes: values are only read.
+
+A graph that the user's code keeps, under a function of its own module or in ``model.predict_function``,
+outlives the observer it was traced under; what it reports goes to the observer that is on.
+
+XLA cannot call Python. A loop that compiles by XLA raises `XlaObservedError`, and is run again uncompiled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common.variables import AutocastScope
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
+
+from harness.observe.events import Apply, Call, Event, Gradient, Loss
+from harness.observe.state import state_variables
+
+_LOSS_FUNCTIONS = (
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_crossentropy",
+)
+
+
+class XlaObservedError(Exception):
+    """The loop compiles by XLA, inside which nothing can be observed."""
+
+
+class Observer:
+    """Reports what a loop does with one model.
+
+    Args:
+        model: whose calls are observed.
+        optimizer: the one handed to the loop; it gets number 0.
+        sink: receives the events in order.
+    """
+
+    _current: ClassVar[Observer | None] = None
+
+    def __init__(self, model: keras.Model, optimizer: Any, sink: Callable[[Event], None]) -> None:
+        self._model, self._sink = model, sink
+        self._optimizers: list[Any] = [optimizer]
+        self._state = state_variables(model)
+        self._index = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
+        self._index |= {id(variable.value): place for place, variable in enumerate(model.trainable_variables)}
+        self._clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="observer_clock")
+        self._inside = 0  # deeper calls of a observed call are its own business
+        self._delivering = False  # and so is what the sink does
+        self._worker: ThreadPoolExecutor | None = None
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch whatever runs inside."""
+        with ExitStack() as undo:
+            # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
+            self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
+            self._replace(undo, self._model, "call", self._watched_call)
+            self._replace(undo, keras.losses.Loss, "__call__", self._watched_loss)
+            for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
+                for name in _LOSS_FUNCTIONS:
+                    if hasattr(module, name):
+                        self._replace(undo, module, name, self._watched_loss_function)
+            self._replace(undo, tf.GradientTape, "gradient", self._watched_gradient)
+            self._replace(undo, BaseOptimizer, "apply", self._watched_apply)
+            self._replace(undo, LossScaleOptimizer, "apply", self._watched_apply)
+            undo.callback(setattr, Observer, "_current", Observer._current)
+            Observer._current = self
+            yield
+
+    def _replace(self, undo: ExitStack, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        own = name in vars(owner)
+        original = getattr(owner, name)
+        setattr(owner, name, wrap(original))
+        undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
+
+    def _watched_call(self, original: Any) -> Any:
+        def call(inputs: Any, *args: Any, **options: Any) -> Any:
+            state = self._read_state()
+            outputs = original(inputs, *args, **options)
+            if not _symbolic(inputs):
+                training = options.get("training", args[0] if args else None)
+                flag = None if training is None else bool(training)
+
+                penalties = self._model.losses
+                penalty = tf.add_n([tf.cast(p, tf.float32) for p in penalties]) if penalties else tf.constant(0.0)
+
+                def event(values: Sequence[np.ndarray]) -> Event:
+                    return Call(values[0], values[1], flag, float(values[2]), tuple(values[3:]))
+
+                self._emit(event, [inputs, outputs, penalty, *state])
+            return outputs
+
+        return call
+
+    def _watched_loss(self, original: Any) -> Any:
+        observer = self
+
+        def loss(self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            if observer._delivering:
+                return original(self, y_true, y_pred, sample_weight=sample_weight)
+            with observer._deeper() as outermost:
+                value = original(self, y_true, y_pred, sample_weight=sample_weight)
+            if outermost and not _symbolic(y_pred):
+                logits = getattr(self, "_fn_kwargs", {}).get("from_logits")
+                observer._emit_loss(self.name, True, y_true, y_pred, sample_weight, value, logits)
+            return value
+
+        return loss
+
+    def _watched_loss_function(self, original: Any) -> Any:
+        def loss(y_true: Any, y_pred: Any, *args: Any, **options: Any) -> Any:
+            if self._delivering:
+                return original(y_true, y_pred, *args, **options)
+            with self._deeper() as outermost:
+                value = original(y_true, y_pred, *args, **options)
+            if outermost and not _symbolic(y_pred):
+                logits = options.get("from_logits", args[0] if args else False)
+                name = original.__name__
+                known = logits if name.endswith("crossentropy") else None
+                self._emit_loss(name, False, y_true, y_pred, None, value, known)
+            return value
+
+        return loss
+
+    def _emit_loss(
+        self, name: str, reduced: bool, y: Any, predictions: Any, weights: Any, value: Any, logits: bool | None
+    ) -> None:
+        def event(values: Sequence[np.ndarray]) -> Event:
+            given = values[3] if weights is not None else None
+            return Loss(name, reduced, values[0], values[1], given, values[2], logits)
+
+        self._emit(event, [y, predictions, value, *([] if weights is None else [weights])])
+
+    def _watched_gradient(self, original: Any) -> Any:
+        observer = self
+
+        def gradient(self: Any, target: Any, sources: Any, *args: Any, **options: Any) -> Any:
+            gradients = original(self, target, sources, *args, **options)
+            if observer._delivering:
+                return gradients
+            flat_sources, flat_gradients = tf.nest.flatten(sources), tf.nest.flatten(gradients)
+            places = tuple(observer._place(source) for source in flat_sources)
+            if any(place >= 0 for place in places):
+                targets = [tf.convert_to_tensor(value) for value in tf.nest.flatten(target)]
+                value = targets[0] if len(targets) == 1 else tf.concat([tf.reshape(t, [-1]) for t in targets], axis=0)
+                present = [place for place, found in enumerate(flat_gradients) if found is not None]
+
+                def event(values: Sequence[np.ndarray]) -> Event:
+                    found = dict(zip(present, values[1:]))
+                    return Gradient(values[0], places, tuple(found.get(place) for place in range(len(places))))
+
+                observer._emit(event, [value, *(tf.convert_to_tensor(flat_gradients[place]) for place in present)])
+            return gradients
+
+        return gradient
+
+    def _watched_apply(self, original: Any) -> Any:
+        observer = self
+
+        def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
+            grads = list(grads)
+            given = None if trainable_variables is None else list(trainable_variables)
+            with observer._deeper() as outermost:
+                if not outermost or observer._delivering:
+                    return original(self, grads, given)
+                before = [tf.convert_to_tensor(variable) for variable in self.variables] if self.built else []
+                result = original(self, grads, given)
+            observer._emit_apply(self, grads, given, before)
+            return result
+
+        return apply
+
+    def _emit_apply(self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, before: list[Any]) -> None:
+        variables = optimizer._trainable_variables if given is None else given
+        places = tuple(self._place(variable) for variable in variables)
+        number = self._number(optimizer)
+        after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
+        present = [place for place, grad in enumerate(grads) if grad is not None]
+        counts = (len(present), len(before), len(after))
+
+        def event(values: Sequence[np.ndarray]) -> Event:
+            ends = np.cumsum(counts)
+            found = dict(zip(present, values[: ends[0]]))
+            return Apply(
+                optimizer=number,
+                kind=type(optimizer).__name__,
+                variables=places,
+                gradients=tuple(found.get(place) for place in range(len(grads))),
+                before=tuple(values[ends[0] : ends[1]]),
+                after=tuple(values[ends[1] : ends[2]]),
+                state=tuple(values[ends[2] :]),
+            )
+
+        dense = [tf.convert_to_tensor(grads[place]) for place in present]
+        self._emit(event, [*dense, *before, *after, *self._read_state()])
+
+    @contextmanager
+    def _deeper(self) -> Iterator[bool]:
+        self._inside += 1
+        try:
+            yield self._inside == 1
+        finally:
+            self._inside -= 1
+
+    def _read_state(self) -> list[Any]:
+        with AutocastScope(None):  # inside a call of mixed precision variables read as their rounded copies
+            return [tf.convert_to_tensor(variable) for variable in self._state]
+
+    def _place(self, variable: Any) -> int:
+        return self._index.get(id(variable), -1)
+
+    def _number(self, optimizer: Any) -> int:
+        # Kept alive on purpose: a collected optimizer's id could come back as another's.
+        for number, known in enumerate(self._optimizers):
+            if known is optimizer:
+                return number
+        self._optimizers.append(optimizer)
+        return len(self._optimizers) - 1
+
+    def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
+        if tf.executing_eagerly():
+            self._deliver(event([_array(value) for value in values]))
+            return
+        if _under_xla():
+            raise XlaObservedError
+
+        def receive(_: Any, *arrays: np.ndarray) -> np.int64:
+            # The arrays are TensorFlow's own memory, reused after the callback.
+            current = Observer._current
+            if current is not None and current._model is self._model:
+                current._deliver(event([np.array(array) for array in arrays]))
+            return np.int64(1)
+
+        tick = self._clock.read_value()
+        done = tf.numpy_function(receive, [tick, *values], tf.int64)
+        self._clock.assign_add(tf.reshape(done, []))
+
+    def _deliver(self, event: Event) -> None:
+        assert self._worker is not None
+        self._delivering = True
+        try:
+            self._worker.submit(self._sink, event).result()
+        finally:
+            self._delivering = False
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.array(value.numpy() if hasattr(value, "numpy") else value)
+
+
+def _symbolic(value: Any) -> bool:
+    return any(isinstance(leaf, keras.KerasTensor) for leaf in tf.nest.flatten(value))
+
+
+def _under_xla() -> bool:
+    """Whether a `tf.function` with ``jit_compile=True`` is being traced further up the stack."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        function = frame.f_locals.get("self")
+        if type(function).__name__ == "Function" and getattr(function, "_jit_compile", None):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

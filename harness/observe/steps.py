@@ -1,0 +1,179 @@
+"""From events to steps: which model calls led to which change of the weights.
+
+A step is closed by the first model call, or the end of the loop, after the trainable weights
+changed or an optimizer was applied. Of the calls before a gradient, the one that the gradient goes
+through is the one whose predictions a loss was computed from; the others are idle: validation, or
+a forward pass too many. Weights that change with neither a gradient nor an optimizer were assigned
+between steps, where the loop uses a tape at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from harness.observe.events import Apply, Call, Event, Gradient, Loss, State
+
+_PENDING = 3  # calls that may turn out to have led to a gradient; more are never needed, and each holds all weights
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass and what was computed from it; ``gradient`` is None where no tape was asked."""
+
+    call: Call
+    losses: tuple[Loss, ...]
+    gradient: Gradient | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of the weights.
+
+    Attributes:
+        number: 1 for the first of the run.
+        passes: those that led to it; more than one when gradients were accumulated.
+        applies: the optimizer calls that made it; empty when the weights were assigned by hand.
+        before: all state variables when its first pass began.
+        after: and when the next call found them.
+    """
+
+    number: int
+    passes: tuple[Pass, ...]
+    applies: tuple[Apply, ...]
+    before: State
+    after: State
+
+
+@dataclass
+class _Open:
+    """What has happened since the last step was closed; ``late`` calls came after a pass and led to none."""
+
+    passes: list[Pass] = field(default_factory=list)
+    applies: list[Apply] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    late: list[Pass] = field(default_factory=list)
+
+
+class StepAssembler:
+    """Turns a stream of events into steps and idle calls.
+
+    Args:
+        trainable: number of trainable variables, which come first in a state.
+        on_step: receives every step.
+        on_idle: receives every call that led to no step, with the losses computed from it and the
+            number of steps before it.
+        on_assigned: told the number of steps before the weights were assigned between two of them.
+    """
+
+    def __init__(
+        self,
+        trainable: int,
+        on_step: Callable[[Step], None],
+        on_idle: Callable[[Pass, int], None] = lambda passed, steps: None,
+        on_assigned: Callable[[int], None] = lambda steps: None,
+    ) -> None:
+        self._trainable, self._on_step, self._on_idle = trainable, on_step, on_idle
+        self._on_assigned = on_assigned
+        self._open = _Open()
+        self._taped = False
+        self.steps = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, Call):
+            self._close(event.state)
+            self._open.calls.append(event)
+            if len(self._open.calls) > _PENDING:
+                self._idle(1)
+        elif isinstance(event, Loss):
+            self._open.losses.append(event)
+        elif isinstance(event, Gradient):
+            self._taped = True
+            self._take_pass(event)
+        else:
+            if not self._open.passes:
+                self._take_pass(None)
+            self._open.applies.append(event)
+
+    def finish(self, state: State) -> None:
+        """End of the loop: close what is open; ``state`` holds all state variables now."""
+        # What comes after the last update, such as averages written back, is not part of that step.
+        self._close(self._open.applies[-1].state if self._open.applies else state)
+        self._idle(len(self._open.calls))
+        self._open = _Open()
+
+    def _close(self, state: State) -> None:
+        """Close the open step if the weights were changed since it began."""
+        opened = self._open
+        first = opened.passes[0].call if opened.passes else opened.calls[-1] if opened.calls else None
+        if first is None or not (opened.applies or self._changed(first.state, state)):
+            return
+        if not opened.passes:
+            if self._taped:
+                self._idle(len(opened.calls))
+                self._on_assigned(self.steps)
+                return
+            self._take_pass(None)  # weights assigned by hand, without a tape that was seen
+        self.steps += 1
+        self._on_step(Step(self.steps, tuple(opened.passes), tuple(opened.applies), opened.passes[0].call.state, state))
+        for passed in (*opened.late, *(self._alone(call) for call in opened.calls)):
+            self._on_idle(passed, self.steps)
+        self._open = _Open()
+
+    def _take_pass(self, gradient: Gradient | None) -> None:
+        opened = self._open
+        if not opened.calls:
+            if gradient is not None and opened.passes:
+                opened.passes.append(_with_gradient(opened.passes.pop(), gradient))
+            return
+        place = self._led_to_the_loss()
+        chosen, late = opened.calls[place], opened.calls[place + 1 :]
+        losses = tuple(loss for loss in opened.losses if not any(_from(loss, call) for call in late))
+        late_passes = [self._alone(call) for call in late]
+        del opened.calls[place:]
+        self._idle(place)
+        opened.passes.append(Pass(chosen, losses, gradient))
+        opened.late += late_passes
+        opened.losses = []
+
+    def _led_to_the_loss(self) -> int:
+        """Which of the open calls a loss was computed from: the last such; the last of all where none is known."""
+        calls = self._open.calls
+        known = [place for place, call in enumerate(calls) if any(_from(loss, call) for loss in self._open.losses)]
+        return known[-1] if known else len(calls) - 1
+
+    def _idle(self, count: int) -> None:
+        """Hand on the oldest open calls."""
+        for call in self._open.calls[:count]:
+            self._on_idle(self._alone(call), self.steps)
+        del self._open.calls[:count]
+        if not self._open.calls:
+            self._open.losses = []
+
+    def _alone(self, call: Call) -> Pass:
+        return Pass(call, tuple(loss for loss in self._open.losses if _from(loss, call)), None)
+
+    def _changed(self, before: State, after: State) -> bool:
+        pairs = zip(before[: self._trainable], after[: self._trainable])
+        return any(not np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+
+
+def _with_gradient(passed: Pass, more: Gradient) -> Pass:
+    """A pass whose tape was asked again, for other variables than before."""
+    if passed.gradient is None:
+        return replace(passed, gradient=more)
+    known = passed.gradient
+    new = [(v, g) for v, g in zip(more.sources, more.gradients) if v not in known.sources]
+    sources = (*known.sources, *(v for v, _ in new))
+    gradients = (*known.gradients, *(g for _, g in new))
+    return replace(passed, gradient=Gradient(known.target, sources, gradients))
+
+
+def _from(loss: Loss, call: Call) -> bool:
+    """Whether a loss was computed from a call's predictions, in whichever place and shape it took them."""
+    made = call.predictions.ravel()
+    return any(np.array_equal(given.ravel(), made, equal_nan=True) for given in (loss.predictions, loss.y))

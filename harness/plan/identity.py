@@ -1,0 +1,152 @@
+"""What determines a result, as hashes: equal hash, equal bits, on one machine.
+
+A finished fold is reused only when its hash is the same: settings, data, rows, seeds, the code that
+trains, the versions of the libraries it trains with, and what of the machine decides how they round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.digests import digest_arrays, digest_settings
+from harness.plan.folds import Fold, folds_digest
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# The modules a fold's bits depend on. Statistics, figures, tracking and the command line are not
+# among them: changing those leaves recorded results valid.
+TRAINING_CODE = (
+    "data",
+    "digests.py",
+    "engine/in_process.py",
+    "observe/state.py",
+    "plan/folds.py",
+    "plan/row_order.py",
+    "train/gradient_log.py",
+    "train/job.py",
+    "train/methods/contract.py",
+    "train/methods/fit.py",
+    "train/methods/ingredients.py",
+    "train/methods/step.py",
+    "train/methods/tape.py",
+    "train/models.py",
+    "train/objectives.py",
+    "train/precision.py",
+    "train/row_log.py",
+    "train/trainee.py",
+)
+LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
+# Variables that choose among kernels, or devices, which round differently.
+KERNEL_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES")
+
+
+@dataclass(frozen=True)
+class JobIdentity:
+    """The hashes of one job.
+
+    Attributes:
+        config: of the settings alone, without where the data lie and how they were made.
+        job: of settings, data, folds, code and versions.
+        folds: by fold number; a fold has the same hash in any scheme that makes the same split.
+    """
+
+    config: str
+    job: str
+    folds: Mapping[int, str]
+
+
+def identify(
+    settings: Mapping[str, Any], dataset_digest: str, folds: Iterable[Fold], extra_code: Iterable[Path] = ()
+) -> JobIdentity:
+    """Hash a job.
+
+    Args:
+        settings: resolved configuration of everything that influences training, as plain data; its
+            entry ``cv`` counts for the job but not for its folds.
+        dataset_digest: of the rows and labels.
+        folds: the job's folds.
+        extra_code: files of the user's own that take part in training.
+    """
+    folds = list(folds)
+    base = {
+        "dataset": dataset_digest,
+        "code": code_digest(tuple(extra_code)),
+        "versions": versions(),
+        "machine": machine(),
+    }
+    fold_settings = {name: value for name, value in settings.items() if name != "cv"}
+    return JobIdentity(
+        config=digest_settings(settings),
+        job=digest_settings({**base, "settings": dict(settings), "folds": folds_digest(folds)}),
+        folds={
+            fold.number: digest_settings(
+                {
+                    **base,
+                    "settings": fold_settings,
+                    "fold": fold.number,
+                    "rows": digest_arrays([fold.train, fold.validation]),
+                }
+            )
+            for fold in folds
+        },
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that take part in training."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def machine() -> dict[str, str]:
+    """What decides how sums are rounded: the processor's kind, TensorFlow's threads, `KERNEL_VARIABLES`.
+
+    A convolution's gradient is summed in as many parts as there are threads, so their number is part
+    of a result: measured, one thread and two give different bits.
+    """
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    chosen = {name: os.environ[name] for name in KERNEL_VARIABLES if os.environ.get(name)}
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(available)
+    return {"processor": platform.machine(), "threads": threads, **chosen}
+
+
+def observing_code() -> list[Path]:
+    """Our files that take part in a result only where a user's own loop is observed."""
+    return [_PACKAGE / "train" / "methods" / "custom.py", *sorted((_PACKAGE / "observe").glob("*.py"))]
+
+
+@cache
+def code_digest(extra: tuple[Path, ...] = ()) -> str:
+    """SHA-256 of the source files that take part in training."""
+    sha = hashlib.sha256()
+    for name in TRAINING_CODE:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            sha.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in extra:
+        sha.update(file.name.encode() + b"\0" + file.read_bytes())
+    return sha.hexdigest()
+
+
+@cache
+def git_state() -> dict[str, str]:
+    """Commit of the working directory's repository and whether it has uncommitted changes."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(("git", *arguments), capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return {"git_commit": "none", "git_dirty": "unknown"}
+    return {"git_commit": commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()}

@@ -1,0 +1,188 @@
+"""Reading results back: the jobs of a study, and folds finished before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pandas as pd
+from mlflow.entities import Run
+
+from harness.analyse.frames import fold_results
+from harness.errors import InputError, near_miss
+from harness.records import FoldResult, JobResult
+from harness.store.connect import Store
+from harness.store.runs import alive, find_runs
+from harness.store.schema import FOLDS, GROUP, HISTORY, PARENT
+
+
+def finished_folds(
+    store: Store, hashes: Mapping[int, str], job: str | None = None
+) -> dict[int, tuple[FoldResult, str, str]]:
+    """Folds that any study of the store has finished with these hashes.
+
+    Args:
+        hashes: by fold number.
+        job: a parent run whose own folds come before any other's; else the newest of a hash is taken.
+
+    Returns:
+        By fold number: the result, the id of the run it was found in, and of that run's parent.
+    """
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    found = {}
+    for fold, wanted in hashes.items():
+        same = find_runs(store, experiments, kind="fold", fold_hash=wanted)
+        finished = [run for run in same if run.info.status == "FINISHED"]
+        finished.sort(key=lambda run: run.data.tags[PARENT] != job)  # stable: newest first within each part
+        if finished:
+            (result,) = _read_folds(store, finished[0])
+            found[fold] = (result, str(finished[0].info.run_id), finished[0].data.tags[PARENT])
+    return found
+
+
+def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
+    """The study's finished job of this hash; None when there is none.
+
+    Two methods of other names may have the same settings, and so the same hash; each has a job.
+    """
+    experiment = store.client.get_experiment_by_name(study)
+    if experiment is None:
+        return None
+    for run in find_runs(store, [experiment.experiment_id], kind="job", job_hash=job_hash, method=method):
+        if run.info.status == "FINISHED":
+            return _read_job(store, run)
+    return None
+
+
+def read_study(store: Store, study: str) -> list[JobResult]:
+    """The study's finished jobs, oldest first; of jobs with the same settings only the newest.
+
+    Raises:
+        InputError: no such study, or none of its jobs is finished.
+    """
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    if study not in known:
+        raise _unknown_study(study, known)
+    newest: dict[tuple[str, str], JobResult] = {}
+    for run in find_runs(store, [known[study]], kind="job"):
+        if run.info.status == "FINISHED":
+            # The hash of the configuration leaves out how the data were made, which may be what was swept.
+            job = _read_job(store, run)
+            newest.setdefault((json.dumps(dict(job.config), sort_keys=True), job.method), job)
+    if not newest:
+        raise InputError("STUDY", study, "a study with at least one finished job", f"harness run study={study} …")
+    return list(reversed(newest.values()))
+
+
+def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
+    """When, with which versions and from which commit the jobs' runs were made.
+
+    Returns:
+        ``started`` and ``ended`` (UTC dates of the first and the last run), ``training_s`` (wall seconds
+        of all folds), and, each as a sorted list of the different ones, ``git_commit``, ``git_dirty``,
+        ``seeds`` and ``versions``.
+    """
+    jobs = list(jobs)
+    runs = [store.client.get_run(job.run_id) for job in jobs]
+    tags = [run.data.tags for run in runs]
+
+    def date(milliseconds: int) -> str:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
+
+    versions = {
+        " ".join(f"{key.removeprefix('version.')} {tag[key]}" for key in sorted(tag) if key.startswith("version."))
+        for tag in tags
+    }
+    return {
+        "started": date(min(run.info.start_time for run in runs)),
+        "ended": date(max(run.info.end_time for run in runs)),
+        "training_s": round(sum(fold.seconds for job in jobs for fold in job.folds), 1),
+        "git_commit": sorted({tag["git_commit"] for tag in tags}),
+        "git_dirty": sorted({tag["git_dirty"] for tag in tags}),
+        "seeds": sorted({int(job.config["seed"]) for job in jobs}),
+        "versions": sorted(versions),
+    }
+
+
+def study_status(store: Store, study: str | None) -> list[dict[str, Any]]:
+    """One row a study (jobs by state), or, for one study, one row a job (folds by state), oldest first."""
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    known.pop("Default", None)
+    if study is None:
+        return [
+            {"study": name, **_count(find_runs(store, [identifier], kind="job"))}
+            for name, identifier in reversed(known.items())
+        ]
+    if study not in known:
+        raise _unknown_study(study, known)
+    rows = []
+    for run in reversed(find_runs(store, [known[study]], kind="job")):
+        folds = find_runs(store, [known[study]], **{PARENT: run.info.run_id})
+        rows.append(
+            {
+                "job": run.info.run_name,
+                "state": _state(run),
+                "folds finished": sum(fold.info.status == "FINISHED" for fold in folds),
+                "of": int(run.data.tags["folds"]) if "folds" in run.data.tags else None,  # older stores do not say
+                "run": run.info.run_id,
+            }
+        )
+    return rows
+
+
+def _state(run: Run) -> str:
+    """MLflow's status, except that a run whose process is gone is ``interrupted``, not running for ever."""
+    return "interrupted" if run.info.status == "RUNNING" and not alive(run) else str(run.info.status).lower()
+
+
+def _count(runs: list[Run]) -> dict[str, int]:
+    states = [_state(run) for run in runs]
+    return {
+        "jobs": len(runs),
+        **{state: states.count(state) for state in ("finished", "running", "failed", "killed", "interrupted")},
+    }
+
+
+def _unknown_study(study: str, known: Iterable[str]) -> InputError:
+    names = sorted(set(known) - {"Default"})
+    fix = near_miss(study, names) if names else "run one: harness run -m method=fit,tape"
+    return InputError("STUDY", study, "the name of a study in the store", fix)
+
+
+def _read_job(store: Store, run: Run) -> JobResult:
+    tags = run.data.tags
+    return JobResult(
+        study=tags["study"],
+        method=tags["method"],
+        config=json.loads(_artifact(store, run, GROUP)),
+        epochs=int(tags["epochs"]),
+        folds=_read_folds(store, run),
+        dataset_digest=tags["dataset_digest"],
+        folds_digest=tags["folds_digest"],
+        control_of=tags.get("control_of"),
+        run_id=str(run.info.run_id),
+    )
+
+
+def _read_folds(store: Store, run: Run) -> tuple[FoldResult, ...]:
+    with TemporaryDirectory() as folder:
+        frame = pd.read_parquet(_fetch(store, run, HISTORY, folder))
+    return fold_results(_artifact(store, run, FOLDS), frame)
+
+
+def _artifact(store: Store, run: Run, name: str) -> str:
+    with TemporaryDirectory() as folder:
+        return _fetch(store, run, name, folder).read_text()
+
+
+def _fetch(store: Store, run: Run, name: str, folder: str) -> Path:
+    """The artifact's file: in place when the store is local, else a copy in ``folder``."""
+    location = urlparse(run.info.artifact_uri)
+    if location.scheme == "file":
+        return Path(unquote(location.path)) / name
+    return Path(store.client.download_artifacts(run.info.run_id, name, folder))

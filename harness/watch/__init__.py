@@ -1,1 +1,0 @@
-"""Watching a training loop from outside: its model calls, losses, gradients and updates."""

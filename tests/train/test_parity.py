@@ -1,0 +1,102 @@
+"""Parity is the first test: same weights, rows and compile mode give the same bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_jobs import METHODS, cnn_with_everything, dense_with_everything, images, optimizer, small_job
+
+from harness.engine.in_process import cross_validate
+from harness.records import FoldResult
+from harness.train.precision import model_in, optimizer_in
+
+FAST = {("dense", "sgd", False), ("dense", "adam", False), ("dense", "adam", True),
+        ("dense", "adam_all", False), ("cnn", "sgd", False), ("cnn", "adam", False)}  # fmt: skip
+CASES = [
+    pytest.param(
+        model,
+        name,
+        jit,
+        id=f"{kind}-{name}-{'xla' if jit else 'plain'}",
+        marks=() if (kind, name, jit) in FAST else pytest.mark.slow,
+    )
+    for kind, model in (("dense", dense_with_everything), ("cnn", cnn_with_everything))
+    for name in ("sgd", "adam", "adam_all")
+    for jit in (False, True)
+]
+
+
+def ulps(a: list[float], b: list[float]) -> int:
+    """Largest distance between two curves, in float32 units in the last place."""
+    left, right = (np.asarray(curve, np.float32).view(np.int32).astype(np.int64) for curve in (a, b))
+    return int(np.max(np.abs(left - right)))
+
+
+def train(method: str, ingredients: dict[str, Any] | None = None, **changes: Any) -> tuple[FoldResult, ...]:
+    job = small_job(METHODS[method](**(ingredients or {})), **({"dataset": images()} | changes))
+    return cross_validate(job)
+
+
+@pytest.mark.parametrize(("model", "name", "jit"), CASES)
+def test_tapes_train_to_the_bits_of_fit(model: Any, name: str, jit: bool) -> None:
+    changes = {"model": model, "optimizer": optimizer(name), "jit_compile": jit}
+    reference = train("fit", **changes)
+    for method in ("tape_step", "tape"):
+        for ours, keras_own in zip(train(method, **changes), reference, strict=True):
+            assert ours.initial_weights_digest == keras_own.initial_weights_digest
+            assert ours.order_digest == keras_own.order_digest
+            assert ours.final_weights_digest == keras_own.final_weights_digest, method
+            for metric in ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "grad/norm/mean"):
+                assert ulps(ours.curve(metric), keras_own.curve(metric)) <= 4, (method, metric)
+
+
+@pytest.mark.parametrize("setting", [{"class_weight": {0: 1.0, 1: 4.0}}, {"policy": "mixed_float16"}])
+def test_weights_and_half_precision_train_to_the_bits_of_fit(setting: dict[str, Any]) -> None:
+    policy = setting.pop("policy", "float32")
+    changes = {
+        "model": model_in(policy, dense_with_everything),
+        "optimizer": optimizer_in(policy, optimizer("adam")),
+        **setting,
+    }
+    plain = train("fit", optimizer=optimizer("adam"))
+    reference = train("fit", **changes)
+    assert reference[0].final_weights_digest != plain[0].final_weights_digest
+    for method in ("tape_step", "tape"):
+        for ours, keras_own in zip(train(method, **changes), reference, strict=True):
+            assert ours.final_weights_digest == keras_own.final_weights_digest, method
+            assert ulps(ours.curve("train/loss"), keras_own.curve("train/loss")) <= 4
+
+
+def test_the_folds_really_train_and_differ() -> None:
+    first, second = train("fit", epochs=3)
+    assert first.initial_weights_digest != first.final_weights_digest
+    assert first.initial_weights_digest != second.initial_weights_digest
+    assert first.curve("train/loss")[-1] < first.curve("train/loss")[0]
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("method", ["fit", "tape_step", "tape"])
+def test_watching_gradients_changes_no_bit(method: str, jit: bool) -> None:
+    watched, unwatched = (
+        train(method, optimizer=optimizer("adam"), jit_compile=jit, gradient_statistics=on) for on in (True, False)
+    )
+    assert [fold.final_weights_digest for fold in watched] == [fold.final_weights_digest for fold in unwatched]
+    assert watched[0].curve("train/loss") == unwatched[0].curve("train/loss")
+
+
+@pytest.mark.parametrize(
+    "ingredient",
+    [{"shuffle": "none"}, {"shuffle": "once"}, {"training": False}, {"partial_batch": "drop"}, {"regularizers": False},
+     {"reduction": "sum"}, {"validation_training": True}, {"ulps": 1}],
+    ids=lambda ingredient: "-".join(f"{k}={v}" for k, v in ingredient.items()),
+)  # fmt: skip
+def test_each_ingredient_changes_training(ingredient: dict[str, Any]) -> None:
+    matched, changed = train("tape"), train("tape", ingredient)
+    assert matched[0].final_weights_digest != changed[0].final_weights_digest
+
+
+def test_same_seed_same_bits_other_seed_other_bits() -> None:
+    first, again, other = (train("tape", seed=seed)[0].final_weights_digest for seed in (0, 0, 1))
+    assert first == again != other
