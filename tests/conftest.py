@@ -6,15 +6,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import SWEEP, rows, run_harness
+from command_line import SWEEP, Call, rows, run_harness
 
 from harness.cli import main
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 def pytest_configure() -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Call
+from command_line import Call
 from html_pages import Page
-from synthetic_jobs import curves, one_epoch
-from test_articles import ORIGIN
+from synthetic_jobs import ORIGIN, curves, one_epoch
 
 from harness.articles.attribution import explain_article
 from harness.articles.catalog import Article, find_article

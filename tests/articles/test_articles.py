@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from command_line import refused
-from conftest import Call
-from synthetic_jobs import curves, make_job
+from command_line import Call, refused
+from synthetic_jobs import ORIGIN, curves, make_job
 
 from harness.articles.catalog import KEYS, Article, all_articles, find_article
 from harness.articles.claims import check_claims
@@ -23,16 +22,6 @@ from harness.articles.results import StudyResults, has_results, load_all, load_r
 from harness.errors import InputError
 from harness.show.article_readme import is_complete, refresh_readme, replace_part, runs_table
 
-ORIGIN = {
-    "started": "2026-01-02",
-    "ended": "2026-01-03",
-    "training_s": 5400.0,
-    "git_commit": ["0123456789abcdef"],
-    "git_dirty": ["false"],
-    "seeds": [0],
-    "versions": ["keras 3.15.1 numpy 2.4.6"],
-    "machine": "a machine, 2 cores",
-}
 CLAIM = {
     "id": "loss",
     "says": "the loss is 0.5",

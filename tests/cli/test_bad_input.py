@@ -10,8 +10,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
-from command_line import SMALL, harness, refused, run_harness
-from conftest import Call
+from command_line import SMALL, Call, harness, refused, run_harness
 
 RUN = ("run", *SMALL, "epochs=1")
 

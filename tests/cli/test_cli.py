@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from command_line import PARENT, SMALL, history, refused, run_harness, runs
-from conftest import Call
+from command_line import PARENT, SMALL, Call, history, imported_by, refused, run_harness, runs
 
 from harness.location import config_folder
 
@@ -25,19 +22,6 @@ OPTIONS = [(group, option) for group, options in GROUPS.items() for option in op
 NEED_FILES = {"csv", "mnist", "fashion_mnist"}
 # Methods that the user names.
 NEED_NAMES = {"any", "custom"}
-HEAVY = ("hydra", "mlflow", "tensorflow", "keras", "pandas", "matplotlib", "sklearn")
-
-
-def imported_by(*arguments: str) -> set[str]:
-    """Which of the heavy packages a command imports."""
-    program = (
-        "import sys\nfrom harness.cli import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
-        f"print('imported', *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout
-    return set(done.stderr.split()[1:])
 
 
 def test_help_and_config_import_little() -> None:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import keras
 import pytest
-from command_line import client, runs
-from conftest import Call
+from command_line import Call, client, imported_by, refused, runs
 from small_jobs import optimizer, small_job
-from test_bad_input import refused
-from test_cli import imported_by
 
 from harness.analyse.shapley import every_set
 from harness.cli.commands.explain import _plan as planned

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import history, runs
-from conftest import Call
+from command_line import Call, history, runs
 
 
 def last_losses(demo: Path) -> dict[str, list[float]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, refused, run_harness
-from conftest import Call
+from command_line import SMALL, Call, refused, run_harness
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,20 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
-from command_line import PARENT, SMALL, SWEEP, client, finished_folds, harness, history, ids, rows, run_harness, runs
-from conftest import Call
+from command_line import (
+    PARENT,
+    SMALL,
+    SWEEP,
+    Call,
+    client,
+    finished_folds,
+    harness,
+    history,
+    ids,
+    rows,
+    run_harness,
+    runs,
+)
 
 # Long enough to be caught in the middle: seconds of training behind a few seconds of start.
 LONG = ("run", "-m", "study=long", *SMALL, "method=fit,tape", "cv.folds=3", "epochs=40", "tracking.figures=false")

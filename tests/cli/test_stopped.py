@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import SMALL, client, finished_folds, history, ids, rows, runs
-from conftest import Call
+from command_line import SMALL, Call, client, finished_folds, history, ids, rows, runs
 
 # The command line, sent a signal by itself before or after one call of MLflow's client on a job's own run.
 STOPPING = """

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import refused
-from conftest import Call
-from synthetic_jobs import make_job
-from test_articles import COMPLETE, ORIGIN
+from command_line import Call, refused
+from synthetic_jobs import ORIGIN, make_job
 
 from harness.articles.catalog import KEYS, Article, find_article
 from harness.articles.results import StudyResults, load_all, save_results
 from harness.errors import InputError
 from harness.records import JobResult
 from harness.show.article_figures import draw_article
+from harness.show.article_readme import is_complete
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 METRICS = (
@@ -47,6 +46,9 @@ COMBINATIONS = {
         for reduction, shuffle, training in product(("mean", "sum"), ("schedule", "none"), (True, False))
     )
 }
+
+
+COMPLETE = [key for key in KEYS if is_complete(find_article(key))]
 
 
 def made_up(study: str) -> StudyResults:

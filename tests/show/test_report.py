@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Call
+from command_line import Call
 from html_pages import Page, outside
 from synthetic_jobs import CONFIG, curves, make_job
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, client, rows, runs
-from conftest import Call
+from command_line import SMALL, Call, client, rows, runs
 
 COMMAND = ("run", "study=shared", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
 TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step having count(*) > 1"

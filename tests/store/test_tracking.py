@@ -13,8 +13,7 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 import pytest
 import yaml
-from command_line import PARENT, client, finished_folds, history, rows, run_harness, runs
-from conftest import Call
+from command_line import PARENT, Call, client, finished_folds, history, rows, run_harness, runs
 from mlflow.entities import Run
 
 from harness.records import JobResult

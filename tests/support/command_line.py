@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from mlflow.entities import Run
 SMALL = ("dataset=iris", "model=iris_mlp", "batch_size=16")
 SWEEP = ("run", "-m", "study=demo", *SMALL, "method=fit,tape,tape_naive", "cv.folds=3", "epochs=4")
 PARENT = "mlflow.parentRunId"
+HEAVY = ("hydra", "mlflow", "tensorflow", "keras", "pandas", "matplotlib", "sklearn")
+
+# The fixture `call`: a command's arguments in; exit code, standard output, standard error out.
+Call = Callable[..., tuple[int, str, str]]
 
 
 def harness(*arguments: str, store: Path | None, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
@@ -92,3 +98,15 @@ def refused(answer: tuple[int, str, str], field: str, received: str, allowed: st
     for part, words in {"error": field, "received": received, "allowed": allowed, "fix": fix}.items():
         assert words in parts[part], f"{part} does not say {words!r}: {parts[part]}"
     assert parts["error"].strip() == field
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Which of the heavy packages a command imports."""
+    program = (
+        "import sys\nfrom harness.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
+        f"print('imported', *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout
+    return set(done.stderr.split()[1:])

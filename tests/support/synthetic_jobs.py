@@ -13,6 +13,18 @@ from harness.records import EpochRecord, FoldResult, JobResult
 
 CONFIG: dict[str, Any] = {"dataset": "iris", "model": "iris_mlp", "batch_size": 10, "optimizer.learning_rate": 0.01}
 
+# Of a study's runs, as `study_origin` and `harness collect` give it.
+ORIGIN: dict[str, Any] = {
+    "started": "2026-01-02",
+    "ended": "2026-01-03",
+    "training_s": 5400.0,
+    "git_commit": ["0123456789abcdef"],
+    "git_dirty": ["false"],
+    "seeds": [0],
+    "versions": ["keras 3.15.1 numpy 2.4.6"],
+    "machine": "a machine, 2 cores",
+}
+
 
 def make_job(
     method: str,
