@@ -1,9 +1,12 @@
-"""The one error a user can cause: bad input, told in four parts."""
+"""The one error a user can cause: bad input, told in four parts, of which the last can be pasted into a shell."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class InputError(ValueError):
@@ -36,3 +39,25 @@ def near_miss(received: str, options: Iterable[str]) -> str:
     known = sorted(options)
     close = difflib.get_close_matches(received, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
+
+
+def override(name: str, value: object) -> str:
+    """``name=value`` for a message, quoted where need be as Hydra reads it, and again as a shell does."""
+    text = f"{name}={_in_hydra(value)}"
+    if not re.search(r"[^\w@%+=:,./-]", text, re.ASCII):
+        return text
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
+
+
+def _in_hydra(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_in_hydra(key)}: {_in_hydra(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(_in_hydra, value))}]"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    word = re.fullmatch(r"[A-Za-z_/.][\w/.:@%+-]*", value, re.ASCII)
+    if word and value.lower() not in ("null", "true", "false", "nan", "inf"):
+        return value
+    # A backslash escapes only before a quote, and there has to be escaped itself.
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + "\\'" * bool(found[2]), value) + "'"

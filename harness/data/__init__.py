@@ -7,7 +7,7 @@ A loader is a plain function returning a `Dataset`; ``conf/dataset/*.yaml`` name
 from harness.data.dataset import Dataset, check, make_dataset, standardize, targets
 from harness.data.images import fashion_mnist, mnist, read_idx, read_npz
 from harness.data.packaged import diabetes, heart, iris, mnist_5k
-from harness.data.tabular import csv
+from harness.data.table import csv
 from harness.data.weights import row_weights
 
 __all__ = [

@@ -33,6 +33,7 @@ class Dataset:
         class_names: by class number; empty for regression.
         digest: SHA-256 over dtype, shape and bytes of ``x`` and ``y``.
         source: where the data come from, and their licence.
+        notes: what the loader found out or left out unasked, a sentence each; a command says it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dataset:
     class_names: tuple[str, ...]
     digest: str
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def make_dataset(
@@ -64,6 +66,7 @@ def make_dataset(
     scramble: int | None = None,
     limit: int | None = None,
     unit: float = 1.0,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """Order, cast, digest and check raw arrays; every loader ends here.
 
@@ -82,6 +85,7 @@ def make_dataset(
             .permutation(training_rows)``; None leaves them as they are.
         limit: keep the first so many training rows, after scrambling; the test part stays whole.
         unit: what ``x`` is divided by, in float32; 255 turns grey levels into 0 … 1.
+        notes: what the loader found out or left out unasked, a sentence each.
 
     Raises:
         InputError: an option is out of range, or the data do not pass `check`.
@@ -112,6 +116,7 @@ def make_dataset(
         class_names=tuple(class_names),
         digest=digest_arrays([final_x, final_y]),
         source=source,
+        notes=tuple(notes),
     )
     check(dataset)
     return dataset

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.data.dataset import Dataset, make_dataset
 from harness.data.pins import verify_arrays, verify_digest
-from harness.data.tabular import csv
+from harness.data.table import csv
 from harness.errors import InputError
 
 HEART_CSV = Path(__file__).with_name("heart.csv")
@@ -141,6 +141,9 @@ def heart(scaling: str = "standard", scramble: int | None = None, limit: int | N
         "HeartDisease",
         task="classification",
         categorical="codes",
+        separator=",",
+        decimal=".",
+        encoding="utf-8",
         scaling=scaling,
         scramble=scramble,
         limit=limit,

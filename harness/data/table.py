@@ -1,131 +1,180 @@
-"""A text table as columns of strings, with the line each row came from."""
+"""The user's own table: columns of a text file as features and target."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from harness.errors import InputError, near_miss
+from harness.data.cells import MISSING, Cells, read_cells
+from harness.data.dataset import Dataset, make_dataset, require_choice
+from harness.errors import InputError, override
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # as lower case
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file's cells, stripped of outer blanks.
-
-    Attributes:
-        header: column names, all different.
-        rows: one tuple of cells a data row, as long as the header.
-        lines: the file's line on which each data row ends, the header being line 1.
-    """
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-
-    def column(self, name: str) -> list[str]:
-        """The cells of one column, top to bottom."""
-        index = self.header.index(name)
-        return [row[index] for row in self.rows]
-
-    def find(self, column: str | int, field: str) -> str:
-        """The name of a column given by its name or its index (from 0; negative from the end).
-
-        Raises:
-            InputError: there is no such column.
-        """
-        if isinstance(column, int) and -len(self.header) <= column < len(self.header):
-            return self.header[column]
-        if column in self.header:
-            return str(column)
-        allowed = f"a column of the file ({', '.join(self.header)}), or an index below {len(self.header)}"
-        raise InputError(field, column, allowed, near_miss(str(column), self.header))
+_TASKS = ("classification", "regression", "auto")
+_CATEGORICAL = ("codes", "onehot", "error")
+_AUTO_CLASSES = 20
 
 
-def read_table(path: str, separator: str, sha256: str | None) -> Table:
-    """Read a delimited text file with a header line; blank lines are skipped.
+def csv(
+    path: str,
+    target: str | int,
+    task: str = "auto",
+    features: Sequence[str | int] | None = None,
+    categorical: str = "error",
+    scaling: str = "standard",
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    labels: str = "onehot",
+    scramble: int | None = None,
+    limit: int | None = None,
+    sha256: str | None = None,
+    source: str = "the user's own file",
+) -> Dataset:
+    """A text table with a header line, one row a line, all of it the training part; it may be compressed.
+
+    A first column without a name is an index, as ``DataFrame.to_csv`` and R's ``write.csv`` write it, and no
+    feature unless its number is among ``features``.
+    A column is text when none of its cells is a number. A column with both is refused: its few
+    odd cells are more likely mistakes than categories.
 
     Args:
         path: of the file, relative to the working directory.
-        separator: one character, or ``tab``.
+        target: the column to predict, by name or index (from 0; negative from the end).
+        task: ``classification`` (classes are the target's different values, in ascending order),
+            ``regression``, or ``auto``: classification when the target is text, or whole numbers of
+            at most 20 different values that are fewer than half the rows; regression otherwise.
+        features: columns to learn from, by name or index; None for all but the target.
+        categorical: what becomes of text columns: ``codes`` (numbers from 0 in alphabetical order),
+            ``onehot`` (a 0/1 column for each value) or ``error``.
+        scaling: ``none`` or ``standard``.
+        separator: one character, ``tab``, or ``space`` for any number of blanks; None to find it.
+        decimal: ``.`` or ``,``; None to find it.
+        encoding: by its name in Python; None for UTF-8 or, where the file is not that, UTF-16 or Windows-1252.
+        labels: ``onehot`` or ``integer``.
+        scramble: seed of one permutation of the rows; None leaves them as in the file.
+        limit: keep the first so many rows, after scrambling.
         sha256: of the file's bytes, to be compared; None for no check.
+        source: where the data come from, and their licence.
 
     Raises:
-        InputError: the file is missing, unreadable, empty, not UTF-8 or another one than ``sha256``
-            says; its header is missing, repeats a name or has one column; a row has too few or too
-            many cells.
+        InputError: the file, its header, a named column, a cell or an option is unusable. Rows are
+            counted from 1, the header aside, and given with their line in the file.
     """
-    separator = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
-    if len(separator) != 1:
-        raise InputError("dataset.separator", separator, "one character, or tab", "set dataset.separator=','")
-    text = _read_text(path, sha256)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        records = [(reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader if cells]
-    except csv.Error as error:
-        place = f"{path}, line {reader.line_num}: {error}"
-        raise InputError("dataset.path", place, "a delimited text file", "correct that line") from error
-    if len(records) < 2:
-        received = f"{path} with {len(records)} lines of cells"
-        raise InputError("dataset.path", received, "a header line and at least one row", "give a file with data")
-    header = records[0][1]
-    _check_header(path, header, separator)
-    for line, cells in records[1:]:
-        if len(cells) != len(header):
-            received = f"{len(cells)} cells in line {line} of {path}"
-            raise InputError("dataset.path", received, f"{len(header)} cells, as in the header", "correct that line")
-    return Table(header, tuple(cells for _, cells in records[1:]), tuple(line for line, _ in records[1:]))
+    require_choice("dataset.task", task, _TASKS)
+    require_choice("dataset.categorical", categorical, _CATEGORICAL)
+    cells = read_cells(path, separator=separator, decimal=decimal, encoding=encoding, sha256=sha256)
+    target_name = cells.find(target, "dataset.target")
+    names, columns = _feature_columns(cells, _feature_names(cells, target_name, features), categorical)
+    kind, y, class_names = _target(cells, target_name, task)
+    notes = list(cells.notes)
+    if "" in cells.frame.columns and "" not in (target_name, *names):
+        notes.append("its first column has no name and is left out, as an index; name it in the file to learn from it")
+    return make_dataset(
+        re.sub(r"\.(csv|tsv|txt)$", "", Path(path).stem),  # what is left of it in table.csv.gz
+        np.column_stack(columns),
+        y,
+        task=kind,
+        source=source,
+        class_names=class_names,
+        feature_names=names,
+        labels=labels,
+        scaling=scaling,
+        scramble=scramble,
+        limit=limit,
+        notes=notes,
+    )
 
 
-def numbers(cells: Sequence[str]) -> np.ndarray:
-    """Float64, shape (rows,): each cell's number; NaN where it is not one."""
-    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+def _feature_names(cells: Cells, target: str, features: Sequence[str | int] | None) -> list[str]:
+    names = [name for name in cells.names if name != target]
+    if not names:
+        raise InputError("dataset.features", "no column but the target", "at least one", "choose another file")
+    if features is None:
+        return names
+    if isinstance(features, str) or not features:
+        fix = f"for instance {override('dataset.features', names[:2])}"
+        raise InputError("dataset.features", features, "null, or a list of columns", fix)
+    names = [cells.find(feature, "dataset.features") for feature in features]
+    for name in names:
+        if name == target:
+            raise InputError("dataset.features", name, "columns other than the target", f"leave {name!r} out")
+        if names.count(name) > 1:
+            raise InputError("dataset.features", name, "each column once", f"name {name!r} once")
+    return names
 
 
-def _number(cell: str) -> float:
-    if "_" in cell:  # float() would read 1_2 as 12
-        return math.nan
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
+def _feature_columns(cells: Cells, features: list[str], categorical: str) -> tuple[list[str], list[np.ndarray]]:
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for feature in features:
+        column = cells.column(feature)
+        values = _values(cells, feature, column, text_allowed=categorical != "error")
+        if values is not None:
+            names.append(feature)
+            columns.append(values)
+            continue
+        categories, codes = np.unique(column, return_inverse=True)
+        if categorical == "codes":
+            names.append(feature)
+            columns.append(codes)
+        else:
+            names += [f"{feature}={category}" for category in categories]
+            columns += [codes == number for number in range(len(categories))]
+    return names, columns
 
 
-def _read_text(path: str, sha256: str | None) -> str:
-    fix = "correct the path; it is relative to the working directory"
-    try:
-        content = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        received = f"{path} ({error.strerror or error})"
-        raise InputError("dataset.path", received, "a readable text file", fix) from error
-    received = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and received != sha256.lower():
-        fix = "give the file that digest belongs to, or correct dataset.sha256"
-        raise InputError("dataset.path", f"{path} with SHA-256 {received}", f"SHA-256 {sha256.lower()}", fix)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("dataset.path", f"{path}, not UTF-8", "UTF-8 text", "save the file as UTF-8") from error
+def _target(cells: Cells, name: str, task: str) -> tuple[str, np.ndarray, list[str]]:
+    column = cells.column(name)
+    values = _values(cells, name, column, text_allowed=task != "regression", field="dataset.target")
+    if values is not None and (task == "regression" or (task == "auto" and not _looks_like_classes(values))):
+        return "regression", values, []
+    categories, y = np.unique(np.asarray(column) if values is None else values, return_inverse=True)
+    if len(categories) < 2:
+        received = f"{name} with the single class {column[0]!r}"
+        raise InputError("dataset.target", received, "at least two classes", "choose another target column")
+    return "binary" if len(categories) == 2 else "multiclass", y, [_class_name(value) for value in categories]
 
 
-def _check_header(path: str, header: tuple[str, ...], separator: str) -> None:
-    repeated = [name for name in header if header.count(name) > 1]
-    if repeated:
-        received = f"{path} with two columns named {repeated[0]!r}"
-        raise InputError("dataset.path", received, "different column names", "rename one of them")
-    if len(header) == 1:
-        received = f"{separator!r}, which leaves {path} with the one column {header[0]!r}"
-        fix = "set dataset.separator to the file's own, e.g. ';' or tab"
-        raise InputError("dataset.separator", received, "the character between the columns", fix)
-    counted = header == tuple(str(index) for index in range(len(header)))  # as pandas names nameless columns
-    if not counted and not np.isnan(numbers(header)).any():
-        received = f"{path} whose first line is all numbers"
-        raise InputError("dataset.path", received, "a header line with column names", "add a first line of names")
+def _values(
+    cells: Cells, name: str, column: list[str], *, text_allowed: bool, field: str = "dataset.features"
+) -> np.ndarray | None:
+    """The column's numbers, float64 (rows,); None for a column of text."""
+    missing = next((row for row, cell in enumerate(column) if cell.lower() in MISSING), None)
+    if missing is not None:
+        fix = "fill in the cell or remove the row"
+        raise InputError(field, _place(cells, name, missing), "a value in every cell; this one is missing", fix)
+    values = cells.numbers(column)
+    text = np.flatnonzero(np.isnan(values))
+    if text.size == len(values) and text_allowed:
+        return None
+    if text.size:
+        setting = "set dataset.categorical=codes or onehot" if field == "dataset.features" else "choose another target"
+        whole_column = text.size == len(values)
+        allowed = "a number" if whole_column else "a number, as in the column's other rows"
+        fix = f"{setting}; or leave the column out" if whole_column else "correct that cell"
+        raise InputError(field, _place(cells, name, int(text[0])), allowed, fix)
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        fix = "correct the cell or remove the row"
+        raise InputError(field, _place(cells, name, int(infinite[0])), "a finite number", fix)
+    return values
+
+
+def _place(cells: Cells, name: str, row: int) -> str:
+    cell = cells.column(name)[row]
+    return f"{cell!r} in row {row + 1} (line {cells.lines[row]}), column {name!r}"
+
+
+def _looks_like_classes(values: np.ndarray) -> bool:
+    different = len(np.unique(values))
+    whole = bool((values == np.round(values)).all())
+    return whole and different <= _AUTO_CLASSES and different * 2 < len(values)
+
+
+def _class_name(value: np.str_ | np.float64) -> str:
+    if isinstance(value, np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

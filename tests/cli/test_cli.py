@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from command_line import PARENT, SMALL, Call, history, imported_by, refused, run_harness, runs
@@ -137,10 +138,17 @@ def test_every_experiment_on_shipped_data_instantiates(experiment: str, call: Ca
 
 
 def test_own_table_instantiates(call: Call, empty: Path, tmp_path: Path) -> None:
-    file = tmp_path / "own.csv"
-    file.write_text("a,b,kind\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(40)))
+    file = tmp_path / "own.csv.gz"
+    rows = pd.DataFrame({"a": range(40), "b": [i % 7 / 2 for i in range(40)], "kind": list("xy") * 20})
+    rows.to_csv(file, sep=";", decimal=",")
     own = ("dataset=csv", f"dataset.path={file}", "dataset.target=kind", "model=heart_mlp", "batch_size=8")
-    assert planned(call, *own)[0]["folds"] == 5
+    code, out, err = call("plan", *own, "--format", "json")
+    assert (code, json.loads(out)["jobs"][0]["folds"]) == (0, 5)
+    assert [line.partition(",")[0] for line in err.splitlines()] == [
+        "own: its columns are separated by semicolons",
+        "own: its numbers have a decimal comma",
+        "own: its first column has no name and is left out",
+    ]
 
 
 GRID = (

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.job_rules import check_job, try_building
 from harness.cli.jobs.optimizer_rules import check_optimizer
+from harness.cli.terminal.console import messages
 from harness.data import Dataset
 from harness.errors import InputError
 from harness.observe.find_loop import loop_file
@@ -68,6 +69,8 @@ def _resolve_one(
     key = json.dumps(settings["dataset"], sort_keys=True)
     if key not in datasets:
         datasets[key] = make("dataset", settings["dataset"])
+        for note in datasets[key].notes:
+            messages().print(f"{datasets[key].name}: {note}", highlight=False, markup=False, soft_wrap=True)
     dataset = datasets[key]
     folds = tuple(make("cv", settings["cv"])(dataset.y, dataset.training_rows, settings["seed"]))
     job = Job(
@@ -175,7 +178,7 @@ def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold],
         settings=settings,
         config=_group_config(composition, dataset),
         config_text=OmegaConf.to_yaml(dict(settings)),
-        dataset=(dataset.name, dataset.digest, dataset.source),
+        dataset=(dataset.name, dataset.digest, "; ".join((dataset.source, *dataset.notes))),
         epochs=settings["epochs"],
         folds_digest=folds_digest(folds),
         identity=identify(training, dataset.digest, folds, _user_code(settings)),
