@@ -12,9 +12,10 @@ import numpy as np
 from harness.certify.distance import largest
 from harness.digests import digest_arrays
 from harness.observe.events import State
+from harness.observe.gradients import Gradients, own
 from harness.observe.journal import RowIndex, order_of
 from harness.observe.observer import Observer
-from harness.observe.state import state_variables
+from harness.observe.state import read, state_variables
 from harness.observe.steps import Pass, Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.plan.row_order import RowOrder, fold_seed
@@ -80,7 +81,7 @@ class _Trail:
         after = step.after[: self.trainable]
         self.weights.append(digest_arrays(list(after)))
         if step.number <= _FIRST or step.number % self.stride == 0:
-            self.kept[step.number] = {"weights": after, "gradients": _gradients(step), "optimizer": _state(step)}
+            self.kept[step.number] = {"weights": after, "gradients": _in_order(own(step)), "optimizer": _state(step)}
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Calls without a step play no part."""
@@ -89,12 +90,8 @@ class _Trail:
         """Nor do weights set between steps: those at the end are compared."""
 
 
-def _gradients(step: Step) -> State:
-    for passed in step.passes:
-        if passed.gradient is not None:
-            pairs = sorted(zip(passed.gradient.sources, passed.gradient.gradients), key=lambda pair: pair[0])
-            return tuple(gradient for _, gradient in pairs if gradient is not None)
-    return ()
+def _in_order(gradients: Gradients) -> State:
+    return tuple(gradient for _, gradient in sorted(gradients.items()))
 
 
 def _state(step: Step) -> State:
@@ -156,8 +153,8 @@ def _run(job: Job, plan: FoldPlan) -> _Trail:
             assembler = StepAssembler(count, trail.step, trail.idle)
             with Observer(trainee.model, trainee.optimizer, assembler).on():
                 job.method.prepare(trainee)(plan, records.append)
-            assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
-    trails[-1].final = tuple(np.array(variable.numpy()) for variable in trainee.model.weights)
+            assembler.finish(read(state_variables(trainee.model)))
+    trails[-1].final = read(trainee.model.weights)
     trails[-1].records = tuple(records)
     return trails[-1]
 

@@ -21,7 +21,7 @@ from harness.errors import InputError
 from harness.observe.events import State
 from harness.observe.journal import RowIndex, epoch_lengths
 from harness.observe.observer import Observer
-from harness.observe.state import state_variables
+from harness.observe.state import read, state_variables
 from harness.observe.steps import Pass, Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.records import EpochRecord
@@ -180,7 +180,7 @@ def investigate(job: Job, fold: Fold) -> Run:
     else:
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
-    final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
+    final = read(state_variables(trainee.model))
     _averages(trainee, detective, final)
     detective.idles.finish(plan.epochs)
     detective.report.finish(history)
@@ -211,7 +211,7 @@ def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) ->
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         job.method.prepare(trainee)(plan, records.append)
-    assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
+    assembler.finish(read(state_variables(trainee.model)))
     names = {name for record in records for name in record.metrics}
     own = {name for name in names if name.startswith("reported/")}
     return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}

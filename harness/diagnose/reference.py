@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.observe.events import State
-from harness.observe.state import state_variables
+from harness.observe.state import read, state_variables, write
 from harness.train.job import Job, build
 
 
@@ -78,20 +78,19 @@ class Reference:
             self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
         self._restore(before)
         predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y), tf.constant(used))
-        after = tuple(np.array(variable.numpy()) for variable in self.state)
+        after = read(self.state)
         return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
 
     def update(self, before: State, optimizer: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> State:
         """The trainable variables after the optimizer was applied to these gradients, from a state."""
         self._restore(before)
-        for variable, value in zip(self.optimizer.variables, optimizer or self.trainee.optimizer_start, strict=True):
-            variable.assign(value)
+        write(self.optimizer.variables, tuple(optimizer) or self.trainee.optimizer_start)
         self.optimizer.apply([tf.constant(g) for g in gradients], self.model.trainable_variables)
-        return tuple(np.array(variable.numpy()) for variable in self.model.trainable_variables)
+        return read(self.model.trainable_variables)
 
     def optimizer_state(self) -> State:
         """The optimizer's variables, as the last `update` left them."""
-        return tuple(np.array(variable.numpy()) for variable in self.optimizer.variables)
+        return read(self.optimizer.variables)
 
     def rate_place(self) -> int | None:
         """Which of the optimizer's variables is its learning rate; None where it is no variable but a schedule."""
@@ -101,8 +100,7 @@ class Reference:
         return places[0] if places else None
 
     def _restore(self, state: State) -> None:
-        for variable, value in zip(self.state, state, strict=True):
-            variable.assign(value)
+        write(self.state, state)
 
     def _program(self, recipe: Recipe) -> Callable[..., Any]:
         losses = LOSSES[recipe.loss]

@@ -74,6 +74,7 @@ class Apply:
     Attributes:
         optimizer: a number for the optimizer object: 0 for the one handed to the loop, then by first use.
         kind: its class name.
+        scale: the loss scale it takes out of the gradients; 1 where it takes none.
         variables: index of each variable among the trainable ones; -1 for anything else.
         gradients: as handed over, before clipping.
         before: the optimizer's own variables before; empty if it was not built yet.
@@ -83,6 +84,7 @@ class Apply:
 
     optimizer: int
     kind: str
+    scale: float
     variables: tuple[int, ...]
     gradients: tuple[np.ndarray | None, ...]
     before: State

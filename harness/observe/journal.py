@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.observe.events import State
+from harness.observe.gradients import own
 from harness.observe.steps import Pass, Step
 
 UNKNOWN_ROW = -1
@@ -104,21 +105,12 @@ class Journal:
 def _log_row(step: Step, trainable: int) -> np.ndarray:
     """Squared gradient norms, zero elements, squared update, squared weights, all in float64.
 
-    Gradients are those the optimizer received or, where the weights were assigned by hand, the tape's;
-    NaN where nobody saw any.
+    Gradients are the step's own, before clipping; NaN where nobody saw any.
     """
-    gradients: list[np.ndarray | None] = [None] * trainable
-    sources = [(apply.variables, apply.gradients) for apply in step.applies[:1]] or [
-        (passed.gradient.sources, passed.gradient.gradients) for passed in step.passes if passed.gradient is not None
-    ]
-    for places, found in sources:
-        for place, gradient in zip(places, found):
-            if place >= 0 and gradient is not None:
-                earlier = gradients[place]
-                gradients[place] = gradient if earlier is None else earlier + gradient
+    gradients = own(step)
     before, after = step.before[:trainable], step.after[:trainable]
-    dense = [np.zeros_like(weight) if found is None else found for found, weight in zip(gradients, before)]
-    squares = [_square(gradient) if sources else np.nan for gradient in dense]
+    dense = [gradients.get(place, np.zeros_like(weight)) for place, weight in enumerate(before)]
+    squares = [_square(gradient) if gradients else np.nan for gradient in dense]
     zeros = sum(int(np.count_nonzero(gradient == 0)) for gradient in dense)
     moved = sum(_square(new.astype(np.float64) - old) for new, old in zip(after, before))
     return np.array([*squares, zeros, moved, sum(map(_square, before))], dtype=np.float64)

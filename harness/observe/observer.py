@@ -193,13 +193,17 @@ class Observer:
         after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
         present = [place for place, grad in enumerate(grads) if grad is not None]
         counts = (len(present), len(before), len(after))
+        scale = getattr(optimizer, "dynamic_scale", None)
+        scale_place = [place for place, variable in enumerate(optimizer.variables) if variable is scale][:1]
 
         def event(values: Sequence[np.ndarray]) -> Event:
             ends = np.cumsum(counts)
             found = dict(zip(present, values[: ends[0]]))
+            then = values[ends[0] : ends[1]] or values[ends[1] : ends[2]]
             return Apply(
                 optimizer=number,
                 kind=type(optimizer).__name__,
+                scale=float(then[scale_place[0]]) if scale_place else float(optimizer.loss_scale_factor or 1.0),
                 variables=places,
                 gradients=tuple(found.get(place) for place in range(len(grads))),
                 before=tuple(values[ends[0] : ends[1]]),

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def state_variables(model: keras.Model) -> list[Any]:
     """Weights, moving averages and dropout seed states: all that a fold starts from."""
     return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def read(variables: Iterable[Any]) -> tuple[np.ndarray, ...]:
+    """Copies of the values of variables, one array each."""
+    return tuple(np.array(variable.numpy()) for variable in variables)
+
+
+def write(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
+    """Set variables to values, one array each.
+
+    Raises:
+        ValueError: not as many values as variables.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from harness.digests import digest_arrays
-from harness.observe.state import state_variables
+from harness.observe.state import read, state_variables, write
 from harness.train.gradient_log import GradientLog
 from harness.train.models import Problem
 from harness.train.objectives import loss_for, metric_for, metric_name
@@ -48,14 +48,12 @@ class Trainee:
 
     def restore(self, state: tuple[np.ndarray, ...]) -> None:
         """Put a start state into the model, and the optimizer back to its own."""
-        for variable, value in zip(state_variables(self.model), state, strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, self.optimizer_start, strict=True):
-            variable.assign(value)
+        write(state_variables(self.model), state)
+        write(self.optimizer.variables, self.optimizer_start)
 
     def weights_digest(self) -> str:
         """SHA-256 of the model's weights, batch normalisation's moving averages included."""
-        return digest_arrays([weight.numpy() for weight in self.model.weights])
+        return digest_arrays(list(read(self.model.weights)))
 
     def learning_rate(self) -> float:
         """The rate of the next step, schedule included."""
@@ -96,7 +94,7 @@ def build_trainee(
         metric_name=metric_name(problem),
         jit_compile=jit_compile,
         gradient_log=gradient_log,
-        optimizer_start=tuple(variable.numpy() for variable in made.variables),
+        optimizer_start=read(made.variables),
     )
 
 
@@ -106,7 +104,7 @@ def start_state(problem: Problem, model: ModelFactory, seed: int) -> tuple[np.nd
     Sets Keras's global seed, from which unseeded initializers and dropout layers draw theirs.
     """
     keras.utils.set_random_seed(seed)
-    return tuple(np.array(variable.numpy()) for variable in state_variables(model(problem)))
+    return read(state_variables(model(problem)))
 
 
 def perturb(state: tuple[np.ndarray, ...], ulps: int, seed: int) -> tuple[np.ndarray, ...]:

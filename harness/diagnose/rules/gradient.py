@@ -17,6 +17,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import LOSSES, Recipe, Reference
 from harness.diagnose.rules.update import UpdateCheck
+from harness.observe.gradients import loss_scale, own
 from harness.observe.steps import Pass, Step
 
 GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
@@ -59,8 +60,8 @@ class GradientCheck:
     def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Find the recipe that gives the gradients seen, and name where it is not ``fit()``'s."""
         training = parts[-1].training
-        scale = _loss_scale(step)
-        seen = {v: g / scale for v, g in _seen(step, parts).items()}
+        scale = loss_scale(step)
+        seen = own(step)
         tolerance = GRADIENT_TOLERANCE if self._reference.model.compute_dtype in ("float32", "float64") else 0.05
         if self._unscaled(step, scale, seen, parts, tolerance, place):
             seen = {v: g * scale for v, g in seen.items()}
@@ -181,21 +182,6 @@ class GradientCheck:
         return True
 
 
-def _seen(step: Step, parts: Sequence[Part]) -> dict[int, np.ndarray]:
-    """The tape's gradients by variable; of several parts what the optimizer got, or their sum without one."""
-    if len(parts) > 1 and step.applies:
-        apply = step.applies[0]
-        return {v: g for v, g in zip(apply.variables, apply.gradients) if v >= 0 and g is not None}
-    total: dict[int, np.ndarray] = {}
-    for part in parts:
-        assert part.passed.gradient is not None
-        gradient = part.passed.gradient
-        for v, g in dict(zip(gradient.sources, gradient.gradients)).items():
-            if v >= 0 and g is not None:
-                total[v] = total[v] + g if v in total else g
-    return total
-
-
 def _changes(recipe: Recipe) -> int:
     usual = Recipe(training=recipe.training)
     return sum(
@@ -234,11 +220,3 @@ def largest_of(
     gaps = {v: largest(found, expected[v]) for v, found in seen.items()}
     worst = max(gaps, key=lambda v: gaps[v][0])
     return names[worst], *gaps[worst]
-
-
-def _loss_scale(step: Step) -> float:
-    for apply in step.applies:
-        if apply.kind == "LossScaleOptimizer":
-            scales = [float(v) for v in apply.before if v.dtype.kind == "f" and v.shape == () and float(v) >= 2]
-            return max(scales, default=1.0)
-    return 1.0

@@ -15,6 +15,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.observe.events import Apply, State
+from harness.observe.gradients import loss_scale, own, taped
 from harness.observe.steps import Pass, Step
 
 UPDATE_TOLERANCE = 2e-3  # of the update's size
@@ -42,15 +43,13 @@ class UpdateCheck:
     def check(self, step: Step, place: Place, seen: Sequence[Pass]) -> None:
         """Name what this step's update does unlike the configured optimizer."""
         epoch, number = place.epoch, place.step
-        gradients = self._tape_gradients(seen)
-        applied = self._applied_gradients(step.applies)
-        if gradients is None or (applied is not None and len(seen) > 1):
-            gradients = applied  # of several parts, put together as the loop does it
-        if gradients is None:
+        scale = loss_scale(step)
+        gradients = {v: g if scale == 1 else g * np.asarray(scale, g.dtype) for v, g in own(step).items()}
+        if not gradients:
             self._remember(step, None)
             return
         wrong_list = self._variables(step, seen, epoch, number)
-        present = [g if g is not None else np.zeros_like(w) for g, w in zip(gradients, step.before)]
+        present = [gradients.get(v, np.zeros_like(w)) for v, w in enumerate(step.before[: self._reference.trainable])]
         self._learning_rate(step, epoch, number)
         expected = self._reference.update(step.before, self._shadow, present)
         shadow = self._reference.optimizer_state()
@@ -77,28 +76,6 @@ class UpdateCheck:
             evidence = f"the learning rate was {used:.4g}, configured is {configured:.4g}{which}"
             effect = abs(used / configured - 1) if configured else 1.0
             self._findings.add(Cause("learning_rate", "", evidence, epoch, number, "update", effect=effect))
-
-    def _tape_gradients(self, seen: Sequence[Pass]) -> list[np.ndarray | None] | None:
-        """Summed over the passes of the step, by trainable variable; None when no tape was seen."""
-        if not seen:
-            return None
-        total: list[np.ndarray | None] = [None] * self._reference.trainable
-        for passed in seen:
-            assert passed.gradient is not None
-            for place, gradient in dict(zip(passed.gradient.sources, passed.gradient.gradients)).items():
-                if place >= 0 and gradient is not None:
-                    earlier = total[place]
-                    total[place] = gradient if earlier is None else earlier + gradient
-        return total
-
-    def _applied_gradients(self, applies: Sequence[Apply]) -> list[np.ndarray | None] | None:
-        if not applies:
-            return None
-        total: list[np.ndarray | None] = [None] * self._reference.trainable
-        for place, gradient in zip(applies[0].variables, applies[0].gradients):
-            if place >= 0:
-                total[place] = gradient
-        return total
 
     def _distance(self, step: Step, expected: State) -> float:
         before, after = (state[: self._reference.trainable] for state in (step.before, step.after))
@@ -134,23 +111,20 @@ class UpdateCheck:
         return bool(found)
 
     def _mixed_up(self, step: Step, seen: Sequence[Pass]) -> str:
-        own = self._tape_gradients(seen)
-        if own is None:
-            return ""
+        tape = taped(seen)
         for apply in step.applies[:1]:
             for place, gradient in zip(apply.variables, apply.gradients):
-                mine = own[place] if place >= 0 else None
+                mine = tape.get(place)
                 if gradient is None or mine is None or close(gradient, mine, 1e-4):
                     continue
-                for other, theirs in enumerate(own):
-                    if theirs is not None and other != place and close(gradient, theirs, 1e-6):
+                for other, theirs in tape.items():
+                    if other != place and close(gradient, theirs, 1e-6):
                         names = self._reference.names
                         return f"{names[place]} with the gradient of {names[other]}, so mixed"
         return ""
 
     def _missing_effect(self, step: Step, seen: Sequence[Pass]) -> float:
-        gradients = self._tape_gradients(seen)
-        if gradients is None:
+        if not taped(seen):
             return 1.0
         trainable = self._reference.trainable
         moved = [new - old for new, old in zip(step.after[:trainable], step.before[:trainable])]

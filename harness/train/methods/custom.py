@@ -25,7 +25,7 @@ from harness.errors import InputError
 from harness.observe.find_loop import Loop, contract, find_loop, options_named
 from harness.observe.journal import Journal, RowIndex, order_of
 from harness.observe.observer import Observer, XlaObservedError
-from harness.observe.state import state_variables
+from harness.observe.state import read, state_variables, write
 from harness.observe.steps import StepAssembler
 from harness.plan.row_order import RowOrder
 from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained, TrainFold, epoch_record
@@ -105,14 +105,14 @@ class _Run:
         """Make the records, validating with the weights of each epoch's end."""
         trainee, plan, journal = self._trainee, self._plan, self.journal
         each = len(journal.steps) // plan.epochs
-        final = tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model))
+        final = read(state_variables(trainee.model))
         validate = _validator(trainee, plan)
         times = [0.0, *(journal.times[each * epoch - 1] for epoch in range(1, plan.epochs + 1))]
         for epoch in range(1, plan.epochs + 1):
             part = slice(each * (epoch - 1), each * epoch)
             metrics = _training_metrics(trainee, plan, journal, part) | self._reported(epoch)
             if len(plan.validation):
-                _assign(trainee, journal.states[each * epoch] if epoch < plan.epochs else final)
+                write(state_variables(trainee.model), journal.states[each * epoch] if epoch < plan.epochs else final)
                 metrics |= validate()
             log = np.stack(journal.log[part])
             record = epoch_record(
@@ -121,7 +121,7 @@ class _Run:
             on_epoch(record)
             if record.diverged:
                 break
-        _assign(trainee, final)
+        write(state_variables(trainee.model), final)
 
     def _reported(self, epoch: int) -> dict[str, float]:
         """The loop's own numbers, where it returned a list for each epoch."""
@@ -170,7 +170,7 @@ def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mappin
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         returned = _drive(trainee, plan, loop)
-    assembler.finish(tuple(np.array(variable.numpy()) for variable in state_variables(trainee.model)))
+    assembler.finish(read(state_variables(trainee.model)))
     returned = getattr(returned, "history", returned)  # of a keras.callbacks.History
     return returned if isinstance(returned, Mapping) else {}
 
@@ -222,8 +222,3 @@ def _validator(trainee: Trainee, plan: FoldPlan) -> Callable[[], dict[str, float
         return dict(zip(meters.names, meters.values().numpy().tolist()))
 
     return validate
-
-
-def _assign(trainee: Trainee, state: tuple[np.ndarray, ...]) -> None:
-    for variable, value in zip(state_variables(trainee.model), state, strict=True):
-        variable.assign(value)
