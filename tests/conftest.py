@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,13 +22,31 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a study, to be copied: MLflow takes seconds to lay its tables."""
+    from harness.store.connect import open_store
+
+    folder = tmp_path_factory.mktemp("blank")
+    open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty place for a store, the default one of this test."""
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the default store of this test is to be; there is none yet."""
     folder = tmp_path / "store"
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("HARNESS_STORE", str(folder))
     return folder
+
+
+@pytest.fixture
+def store(blank: Path, fresh: Path) -> Path:
+    """An empty store, the default one of this test."""
+    fresh.mkdir()
+    shutil.copy(blank / "mlflow.db", fresh)
+    return fresh
 
 
 @pytest.fixture
@@ -58,9 +77,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for tests that record nothing: making a new one takes seconds."""
-    return tmp_path_factory.mktemp("shared") / "store"
+def shared(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for tests that record nothing."""
+    folder = tmp_path_factory.mktemp("shared") / "store"
+    folder.mkdir()
+    shutil.copy(blank / "mlflow.db", folder)
+    return folder
 
 
 @pytest.fixture

@@ -12,6 +12,13 @@ import numpy as np
 import pytest
 from command_line import SMALL, Call, harness, refused, run_harness
 
+
+@pytest.fixture
+def store(fresh: Path) -> Path:
+    """Bad input is told whether or not there is a store."""
+    return fresh
+
+
 RUN = ("run", *SMALL, "epochs=1")
 
 
