@@ -41,12 +41,21 @@ def near_miss(received: str, options: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
 
 
-def override(name: str, value: object) -> str:
-    """``name=value`` for a message, quoted where need be as Hydra reads it, and again as a shell does."""
-    text = f"{name}={_in_hydra(value)}"
+def proposal(name: str, value: object) -> str:
+    """An `override` for a message, to be pasted into a shell."""
+    return shell_word(override(name, value))
+
+
+def shell_word(text: str) -> str:
+    """The text as one word of a shell's command: in quotes where need be, double ones where they do."""
     if not re.search(r"[^\w@%+=:,./-]", text, re.ASCII):
         return text
-    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
+    return shlex.quote(text) if re.search(r"""["$`!]|\\(?!')""", text) else f'"{text}"'
+
+
+def override(name: str, value: object) -> str:
+    """``name=value`` as Hydra reads it, in quotes where need be: text, number, None, list or mapping."""
+    return f"{name}={_in_hydra(value)}"
 
 
 def _in_hydra(value: object) -> str:

@@ -80,7 +80,7 @@ def load_results(folder: Path, study: str) -> StudyResults:
     Raises:
         InputError: a file is missing or cannot be read.
     """
-    fix = "restore the files, or make them anew: harness run experiment=…, then harness collect KEY"
+    fix = "restore the files from git, or make them anew by the commands in the article's README"
     try:
         text = json.loads((folder / f"{study}.json").read_text(encoding="utf-8"))
         table = pd.read_parquet(folder / f"{study}.parquet")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.errors import InputError, near_miss, override
+from harness.errors import InputError, near_miss, proposal
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # as lower case
 # The likelier one first, where two cut alike: commas stand in numbers and in text.
@@ -102,10 +102,10 @@ def read_cells(
 
 def _check_options(separator: str | None, decimal: str | None) -> None:
     if separator is not None and separator not in _WORDS and (len(separator) != 1 or separator in "\"'\r\n"):
-        fix = f"leave it out, to have it found, or set {override('dataset.separator', ';')}"
+        fix = f"leave it out, to have it found, or set {proposal('dataset.separator', ';')}"
         raise InputError("dataset.separator", separator, "one character, tab or space; null to find it", fix)
     if decimal not in (None, ".", ","):
-        fix = f"leave it out, to have it found, or set {override('dataset.decimal', ',')}"
+        fix = f"leave it out, to have it found, or set {proposal('dataset.decimal', ',')}"
         raise InputError("dataset.decimal", decimal, "a point or a comma; null to find it", fix)
 
 
@@ -148,7 +148,7 @@ def _unreadable(path: str, error: Exception) -> InputError:
     if isinstance(error, pd.errors.EmptyDataError):
         return InputError("dataset.path", f"{path}, which is empty", "a header line and a row", "give a file with data")
     if isinstance(error, (UnicodeError, LookupError)):
-        fix = f"name its encoding: {override('dataset.encoding', 'latin-1')}"
+        fix = f"name its encoding: {proposal('dataset.encoding', 'latin-1')}"
         return InputError("dataset.encoding", reason, "the encoding the file is written in", fix)
     return InputError("dataset.path", reason, "a text table, or one compressed as its name says", "correct the file")
 
@@ -253,7 +253,7 @@ def _check_header(path: str, header: Sequence[str], separator: str, *, given: bo
         raise InputError("dataset.path", received, "different column names", "rename one of them")
     if len(header) == 1:
         received = f"{separator!r}, which leaves {path} with the one column {header[0]!r}"
-        fix = f"set the file's own, for instance {override('dataset.separator', ';')}"
+        fix = f"set the file's own, for instance {proposal('dataset.separator', ';')}"
         fix = f"leave it out, to have it found, or {fix}" if given else fix
         raise InputError("dataset.separator", received, "the character between the columns", fix)
     counted = named == [str(index) for index in range(len(named))]  # as pandas names nameless columns

@@ -199,7 +199,7 @@ def _from_keras(name: str, variable: str, local: str) -> Arrays:
             "dataset.path",
             f"no path, and Keras's download failed: {error}",
             f"{local} by path, or a working network",
-            f"set dataset.path=…, or the environment variable {variable}, to {local}",
+            f"set dataset.path, or the environment variable {variable}, to {local}",
         ) from error
     return x_train, y_train, x_test, y_test
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.data.cells import MISSING, Cells, read_cells
 from harness.data.dataset import Dataset, make_dataset, require_choice
-from harness.errors import InputError, override
+from harness.errors import InputError, proposal
 
 _TASKS = ("classification", "regression", "auto")
 _CATEGORICAL = ("codes", "onehot", "error")
@@ -95,7 +95,7 @@ def _feature_names(cells: Cells, target: str, features: Sequence[str | int] | No
     if features is None:
         return names
     if isinstance(features, str) or not features:
-        fix = f"for instance {override('dataset.features', names[:2])}"
+        fix = f"for instance {proposal('dataset.features', names[:2])}"
         raise InputError("dataset.features", features, "null, or a list of columns", fix)
     names = [cells.find(feature, "dataset.features") for feature in features]
     for name in names:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 
 
 def row_weights(dataset: Dataset, class_weight: Mapping[Any, Any] | None) -> np.ndarray | None:
@@ -27,7 +27,7 @@ def row_weights(dataset: Dataset, class_weight: Mapping[Any, Any] | None) -> np.
     """
     if class_weight is None:
         return None
-    fix = "set class_weight={0: 1.0, 1: 4.0}, or null for equal weights"
+    fix = f"set {proposal('class_weight', {0: 1.0, 1: 4.0})}, or null for equal weights"
     if dataset.task == "regression":
         raise InputError("class_weight", class_weight, "null for regression", "leave it out")
     if not isinstance(class_weight, Mapping):

@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 )
 
 from harness.digests import digest_arrays
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 
 _LARGEST_SEED = 2**32 - 1
 
@@ -243,13 +243,13 @@ def _check_folds(folds: int, largest: int, limit: str) -> None:
     fits = isinstance(folds, int) and not isinstance(folds, bool) and 2 <= folds <= largest
     if not fits:
         possible = largest >= 2
-        fix = f"set cv.folds={min(largest, 5)}" if possible else "choose cv=holdout, or give more rows"
+        fix = f"set {proposal('cv.folds', min(largest, 5))}" if possible else "choose cv=holdout, or give more rows"
         raise InputError("cv.folds", folds, f"a whole number from 2 up to the {limit}", fix)
 
 
 def _check_count(field: str, received: int, smallest: int) -> None:
     if not isinstance(received, int) or isinstance(received, bool) or received < smallest:
-        raise InputError(field, received, f"a whole number of {smallest} or more", f"set {field}=5")
+        raise InputError(field, received, f"a whole number of {smallest} or more", f"set {proposal(field, 5)}")
 
 
 def _check_seed(seed: int) -> None:
@@ -262,5 +262,5 @@ def _fraction_rows(field: str, fraction: float, rows: int) -> int:
     size = math.ceil(fraction * rows) if usable else 0
     if not 0 < size < rows:
         allowed = f"a fraction above 0 and below 1 that leaves both sides some of the {rows} rows"
-        raise InputError(field, fraction, allowed, f"set {field}=0.2")
+        raise InputError(field, fraction, allowed, f"set {proposal(field, 0.2)}")
     return size

@@ -75,7 +75,8 @@ def read_study(store: Store, study: str) -> list[JobResult]:
             job = _read_job(store, run)
             newest.setdefault((json.dumps(dict(job.config), sort_keys=True), job.method), job)
     if not newest:
-        raise InputError("STUDY", study, "a study with at least one finished job", f"harness run study={study} …")
+        fix = "start the command that trained it again; it goes on where it stopped"
+        raise InputError("STUDY", study, "a study with at least one finished job", fix)
     return list(reversed(newest.values()))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _check_dropout(rate: float) -> None:
 
 def _check_widths(field: str, widths: Sequence[int]) -> None:
     if not all(isinstance(width, int) and width > 0 for width in widths):
-        raise InputError(field, list(widths), "a list of positive whole numbers", f"set {field}=[64,64]")
+        raise InputError(field, list(widths), "a list of positive whole numbers", f"set {proposal(field, [64, 64])}")
 
 
 def _sequential(problem: Problem, hidden: list[Any]) -> keras.Model:

@@ -83,6 +83,8 @@ RUN = ("run", *SMALL, "epochs=1")
         ("model.dropout=1", "model.dropout", "1", "0 up to", "model.dropout="),
         ("study=../elsewhere", "study", "../elsewhere", "letters, digits", "study="),
         ("dataset.limit=151", "dataset.limit", "151", "1 to 150", "dataset.limit=null"),
+        ("dataset=csv dataset.separator=;", "dataset.separator", "=;", "in quotes", "\"dataset.separator=';'\""),
+        ("dataset=csv dataset.features=[größe,b]", "dataset.features", "größe", "in quotes", "['größe',b]\""),
         ("batch_size", "configuration", "batch_size", "--help", "correct the override"),
     ],
 )
@@ -142,7 +144,7 @@ def test_a_missing_table(call: Call, empty: Path) -> None:
 
 
 def test_a_table_without_its_settings(call: Call, empty: Path) -> None:
-    refused(call("run", "dataset=csv"), "dataset.path", "nothing", "no default", "set dataset.path=")
+    refused(call("run", "dataset=csv"), "dataset.path", "nothing", "no default", "dataset.path=my_table.csv")
 
 
 def test_an_npz_that_is_not_mnist(call: Call, empty: Path, tmp_path: Path) -> None:

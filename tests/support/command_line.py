@@ -13,6 +13,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from proposals import pasted, proposed
 
 SMALL = ("dataset=iris", "model=iris_mlp", "batch_size=16")
 SWEEP = ("run", "-m", "study=demo", *SMALL, "method=fit,tape,tape_naive", "cv.folds=3", "epochs=4")
@@ -98,6 +99,7 @@ def refused(answer: tuple[int, str, str], field: str, received: str, allowed: st
     for part, words in {"error": field, "received": received, "allowed": allowed, "fix": fix}.items():
         assert words in parts[part], f"{part} does not say {words!r}: {parts[part]}"
     assert parts["error"].strip() == field
+    pasted(proposed(parts["fix"]))
 
 
 def imported_by(*arguments: str) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.terminal.study_arguments import study_parser
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,7 +57,7 @@ def _left_out(key: str, missing: Sequence[str]) -> InputError:
     studies = ", ".join(missing)
     attribution = find_article(key).attribution or {}
     commands = {attribution.get("study"): attribution.get("command")}
-    runs = " and ".join(commands.get(study) or f"harness run experiment={study}" for study in missing)
+    runs = " and ".join(commands.get(study) or f"harness run {proposal('experiment', study)}" for study in missing)
     return InputError(
         f"results of {key}",
         f"none of {studies}, whose figures are left out",

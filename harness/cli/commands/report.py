@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.terminal.study_arguments import study_parser
-from harness.errors import InputError
+from harness.errors import InputError, shell_word
 
 if TYPE_CHECKING:
     from harness.articles.checked import CheckedArticle
@@ -60,7 +60,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.out and options.all and options.out.is_file():
         raise InputError("--out", str(options.out), "a folder, with --all", "name a folder")
     if options.out and not options.all and options.out.is_dir():
-        raise InputError("--out", str(options.out), "a file", f"use --out {options.out / _file_name(options.study)}")
+        raise InputError(
+            "--out", str(options.out), "a file", f"use --out {shell_word(str(options.out / _file_name(options.study)))}"
+        )
 
 
 def _write_one(options: argparse.Namespace) -> Path:

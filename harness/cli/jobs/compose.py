@@ -16,14 +16,16 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, near_miss, proposal, shell_word
 from harness.location import config_folder
 
 _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+# Of settings without a default; that of the others is a callable.
+_EXAMPLES = {"dataset.path": "my_table.csv", "dataset.target": "my_column", "method.target": "my_loops.py:train"}
 
 
 @dataclass(frozen=True)
@@ -134,19 +136,31 @@ def _input_error(error: Exception) -> InputError:
     while cause is not None:
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             return _unknown_option(cause)
+        if isinstance(cause, OverrideParseException) and "=" in cause.override:
+            return _unreadable(cause)
         cause = cause.__cause__
     text = str(error)
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:
-        return _unknown_key(unknown[1])
+        return _unknown_key(unknown[1], text)
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key or error.key)
-        return InputError(key, "nothing", "a value: this setting has no default", f"set {key}=…")
+        example = proposal(key, _EXAMPLES.get(key, "my_module.my_function"))
+        return InputError(key, "nothing", "a value: this setting has no default", f"set it, for instance {example}")
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     return InputError("configuration", first, "what `harness run --help` shows", "correct the override named above")
 
 
-def _unknown_key(key: str) -> InputError:
+def _unreadable(error: OverrideParseException) -> InputError:
+    """An override that Hydra's grammar refuses: most often a character that wants quotes."""
+    name, _, text = error.override.partition("=")
+    listed = re.fullmatch(r"\[(.*)\]", text)
+    value = [item.strip().strip("'\"") for item in listed[1].split(",")] if listed else text
+    plain = "plain letters, digits and _-./:; all else in quotes, for Hydra and for the shell"
+    return InputError(name.lstrip("+"), error.override, plain, f"write {proposal(name, value)}")
+
+
+def _unknown_key(key: str, text: str) -> InputError:
     fix = _near_key(key)
     if f"{key!r}" in fix:  # other options of the group have it
         group, _, name = key.partition(".")
@@ -154,6 +168,8 @@ def _unknown_key(key: str) -> InputError:
             ": method=tape" if group == "method" else ""
         )
         return InputError(key, f"a setting that the chosen {group} lacks", "the settings that --cfg job shows", fix)
+    if added := re.search(r"use (\+[^+=]*\..*=.*)", text):  # one without a group would be read by nobody
+        fix += f"; or add a new one with {shell_word(added[1])}"
     return InputError(key, "a setting of an unknown name", "the settings that --cfg job shows", fix)
 
 
@@ -175,4 +191,4 @@ def _near_key(key: str) -> str:
         known |= {
             f"{group}.{name!s}" for name in OmegaConf.load(file) if name != "defaults" and not str(name).startswith("_")
         }
-    return near_miss(key, known) + f"; or add a new one with +{key}=…"
+    return near_miss(key, known)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from harness.data import row_weights
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 from harness.train.job import Job
 
 
@@ -21,7 +21,10 @@ def check_job(job: Job) -> None:
     fewest = min(len(fold.train) for fold in job.folds)
     if job.batch_size > fewest:
         raise InputError(
-            "batch_size", job.batch_size, f"1 to {fewest}, the training rows of a fold", f"set batch_size={fewest}"
+            "batch_size",
+            job.batch_size,
+            f"1 to {fewest}, the training rows of a fold",
+            f"set {proposal('batch_size', fewest)}",
         )
     if job.jit_compile and not job.method.compiled:
         raise InputError(

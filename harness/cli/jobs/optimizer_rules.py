@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 
 _KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
 
@@ -24,16 +24,16 @@ class _Rule:
 
     holds: Callable[[float], bool]
     allowed: str
-    example: str
+    example: float | None
     optional: bool = False
 
 
-_RATE = _Rule(lambda value: value > 0, "a number above 0", "0.01")
-_SHARE = _Rule(lambda value: 0 <= value < 1, "a number from 0 up to, but not, 1", "0.9")
-_CLIPPING = _Rule(lambda value: value > 0, "a number above 0, or null for no clipping", "null", optional=True)
-_DECAY = _Rule(lambda value: value >= 0, "a number of 0 or above, or null for none", "null", optional=True)
-_POSITIVE = _Rule(lambda value: value > 0, "a number above 0", "1000")
-_NOT_NEGATIVE = _Rule(lambda value: value >= 0, "a number of 0 or above", "0")
+_RATE = _Rule(lambda value: value > 0, "a number above 0", 0.01)
+_SHARE = _Rule(lambda value: 0 <= value < 1, "a number from 0 up to, but not, 1", 0.9)
+_CLIPPING = _Rule(lambda value: value > 0, "a number above 0, or null for no clipping", None, optional=True)
+_DECAY = _Rule(lambda value: value >= 0, "a number of 0 or above, or null for none", None, optional=True)
+_POSITIVE = _Rule(lambda value: value > 0, "a number above 0", 1000)
+_NOT_NEGATIVE = _Rule(lambda value: value >= 0, "a number of 0 or above", 0)
 
 _LEARNING_RATES: Mapping[str, _Rule] = {"learning_rate": _RATE, "initial_learning_rate": _RATE}
 _ARGUMENTS: Mapping[str, _Rule] = {
@@ -44,7 +44,7 @@ _ARGUMENTS: Mapping[str, _Rule] = {
     **dict.fromkeys(("epsilon", "initial_accumulator_value"), _NOT_NEGATIVE),
     **dict.fromkeys(("decay_steps", "first_decay_steps"), _POSITIVE),
     **dict.fromkeys(("decay_rate", "alpha", "end_learning_rate", "warmup_steps"), _NOT_NEGATIVE),
-    "warmup_target": _Rule(lambda value: value > 0, "a number above 0, or null for no warm-up", "null", optional=True),
+    "warmup_target": _Rule(lambda value: value > 0, "a number above 0, or null for no warm-up", None, optional=True),
 }
 
 
@@ -81,13 +81,14 @@ def _check(field: str, value: Any, rule: _Rule) -> None:
     if value is None and rule.optional:
         return
     if not (_number(value) and rule.holds(value)):
-        raise InputError(field, value, rule.allowed, f"set {field}={rule.example}")
+        raise InputError(field, value, rule.allowed, f"set {proposal(field, rule.example)}")
 
 
 def _check_piecewise(path: str, node: Mapping[str, Any]) -> None:
     boundaries: Any = node.get("boundaries")
     rates: Any = node.get("values")
-    fix = f"for instance '{path}.boundaries=[1000,2000]' '{path}.values=[0.001,0.0003,0.0001]'"
+    example = {"boundaries": [1000, 2000], "values": [0.001, 0.0003, 0.0001]}
+    fix = "for instance " + " ".join(proposal(f"{path}.{name}", value) for name, value in example.items())
     if not _numbers(rates) or not rates or min(rates) < 0:
         raise InputError(f"{path}.values", rates, "a list of learning rates of 0 or above", fix)
     if not _numbers(boundaries) or any(value < 0 for value in boundaries):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.jobs.compose import Composition, compose
 from harness.cli.terminal.quiet import quiet_tensorflow
-from harness.errors import InputError
+from harness.errors import InputError, override, shell_word
 
 if TYPE_CHECKING:
     from harness.train.job import Job
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def method_overrides(name: str) -> list[str]:
     """The overrides that choose a method: an option of ``conf/method``, or ``file.py:function``."""
     if "=" in name or name.startswith("-"):
-        fix = "name both: harness trace fit my_loops.py:train …"
+        fix = "name both: harness trace fit my_loops.py:train dataset=iris model=iris_mlp"
         raise InputError("A and B", name, "two methods before the settings", fix)
     if name.endswith(".py"):
-        raise InputError("method", name, "file.py:function", f"name the function: {name}:train")
+        raise InputError("method", name, "file.py:function", f"name the function: {shell_word(name + ':train')}")
     if ":" in name:
-        return ["method=custom", f"method.target='{name}'"]
+        return ["method=custom", override("method.target", name)]
     return [f"method={name}"]
 
 
@@ -31,9 +31,9 @@ def compose_pair(a: str, b: str, overrides: Sequence[str]) -> tuple[Composition,
     Raises:
         InputError: as `harness.cli.jobs.compose.compose`, or the overrides choose a method or sweep.
     """
-    for override in overrides:
-        if override.lstrip("+").startswith("method="):
-            raise InputError("method", override, "no method among the overrides", f"the methods are {a} and {b}")
+    for text in overrides:
+        if text.lstrip("+").startswith("method="):
+            raise InputError("method", text, "no method among the overrides", f"the methods are {a} and {b}")
     found = []
     for name in (a, b):
         jobs = compose([*method_overrides(name), "hydra.mode=RUN", *overrides])  # flags may come last

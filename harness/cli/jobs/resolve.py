@@ -22,7 +22,7 @@ from harness.cli.jobs.job_rules import check_job, try_building
 from harness.cli.jobs.optimizer_rules import check_optimizer
 from harness.cli.terminal.console import messages
 from harness.data import Dataset
-from harness.errors import InputError
+from harness.errors import InputError, proposal
 from harness.observe.find_loop import loop_file
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.identity import identify, observing_code
@@ -106,7 +106,12 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
         InputError: the callable cannot be found, or refuses its arguments.
     """
     if not isinstance(settings, Mapping) or "_target_" not in settings:
-        raise InputError(field, settings, "a mapping with a _target_", f"choose an option: harness run {field}=…")
+        raise InputError(
+            field,
+            settings,
+            "a mapping with a _target_",
+            f"name a callable: {proposal(field, {'_target_': 'my_module.my_function'})}",
+        )
     try:
         return instantiate(settings, _convert_="all")
     except HydraException as error:
@@ -140,17 +145,17 @@ def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
 
 def _check_scalars(settings: Mapping[str, Any]) -> None:
     for name in ("batch_size", "epochs", "validation_batch_size"):
-        _require(name, settings[name], lambda value: _whole(value) and value > 0, "a whole number above 0", "64")
-    _require("seed", settings["seed"], lambda value: _whole(value) and 0 <= value < 2**32, "0 to 4294967295", "0")
+        _require(name, settings[name], lambda value: _whole(value) and value > 0, "a whole number above 0", 64)
+    _require("seed", settings["seed"], lambda value: _whole(value) and 0 <= value < 2**32, "0 to 4294967295", 0)
     for name in ("jit_compile", "gradient_statistics", "force"):
-        _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", "false")
+        _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", False)
     plain = "letters, digits, '.', '_' and '-'"
     _require("study", settings["study"], _plain_name, plain, "my_study")
 
 
-def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: str) -> None:
+def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: object) -> None:
     if not holds(value):
-        raise InputError(name, value, allowed, f"for instance {name}={example}")
+        raise InputError(name, value, allowed, f"for instance {proposal(name, example)}")
 
 
 def _whole(value: Any) -> bool:

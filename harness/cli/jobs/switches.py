@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analyse.attribution import Setting, Switch, setting
 from harness.cli.jobs.compose import Composition, compose
-from harness.errors import InputError
+from harness.errors import InputError, shell_word
 from harness.train.methods.ingredients import Ingredients
 
 # Ingredients that influence training or validation. The others say what a loop reports or where it starts.
@@ -97,7 +97,7 @@ def compose_mixture(a: str, b: str, overrides: Sequence[str]) -> Mixture | None:
             "A and B",
             f"{a} and {b}",
             "two methods that differ in an ingredient of training; these do the same",
-            "compare them as they are: harness run -m method=" + f"{a},{b}",
+            f"compare them as they are: harness run -m {shell_word(f'method={a},{b}')}",
         )
     shared = {name: first[name] for name in INFLUENCING if name not in differing}
     return Mixture(base, shared, switches, left_out)
@@ -107,7 +107,9 @@ def _require_option(side: str, name: str) -> None:
     if ":" in name or name.endswith(".py") or name in ("custom", "any"):
         raise _not_made_of_ingredients(side, name)
     if "=" in name or name.startswith("-"):
-        raise InputError(side, name, "the name of a method, before all overrides", "harness explain fit tape_kfold …")
+        raise InputError(
+            side, name, "the name of a method, before all overrides", "harness explain fit tape_kfold epochs=20"
+        )
 
 
 def _not_made_of_ingredients(side: str, name: str) -> InputError:
@@ -115,8 +117,8 @@ def _not_made_of_ingredients(side: str, name: str) -> InputError:
         side,
         name,
         "methods made of ingredients, which can be switched one by one: fit, tape and their variants",
-        f"harness trace fit {name} says what such a loop does otherwise; then explain fit and a method that "
-        "leaves out just that",
+        f"harness trace fit {shell_word(name)} says what such a loop does otherwise; "
+        "then explain fit and a method that leaves out just that",
     )
 
 

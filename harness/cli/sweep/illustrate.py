@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.cli.terminal.quiet import quiet_tensorflow
-from harness.errors import InputError
+from harness.errors import InputError, override
 from harness.records import JobResult
 
 
@@ -55,7 +55,7 @@ def illustrate(folder: Path, trained: JobResult) -> list[Path]:
 def _choices(config: Mapping[str, Any]) -> list[str]:
     """The data set, network and initializer of a recorded configuration, as arguments of ``harness run``."""
     own = [key for key in config if key.partition(".")[0] in ("dataset", "model", "initializer")]
-    return [f"{key}={json.dumps(config[key]) if '.' in key else config[key]}" for key in own]
+    return [override(key, config[key]) for key in own]
 
 
 def _describe(layer: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, near_miss, proposal
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "shuffle": ("schedule", "once", "none", "keras", "keras_seeded", "own"),
@@ -70,7 +70,7 @@ class Ingredients:
                 if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                     raise InputError(name, value, "a whole number, 0 or more", "set method.ulps=1 for a control run")
             elif not isinstance(value, bool):
-                raise InputError(name, value, "true or false", f"set {name}=true")
+                raise InputError(name, value, "true or false", f"set {proposal(name, True)}")
 
     @property
     def keras_orders(self) -> bool:
@@ -99,5 +99,5 @@ def require(ingredients: Ingredients, method: str, only: dict[str, tuple[object,
                 f"method.{name}",
                 value,
                 f"{' or '.join(map(str, values))} with method={method}",
-                f"remove method.{name}={value}, or choose a method that has this switch (tape, fit)",
+                f"leave {proposal(f'method.{name}', value)} out, or choose a method that has this switch (tape, fit)",
             )
