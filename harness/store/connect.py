@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE, ErrorCode
 
 from harness.errors import InputError
 from harness.location import store_uri
+from harness.store.interrupts import interrupts_held
 
 # It prints the traceback of every failed query, which is raised and told anyway.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -117,7 +118,7 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
         )
     _require_writable(path.parent)
     _require_sound(path)
-    with _locked(path.parent):
+    with _locked(path.parent), interrupts_held():  # the first use makes the tables
         client = MlflowClient(uri)
         _probe(client, uri)
     return Store(uri, path.parent, client)

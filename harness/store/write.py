@@ -10,7 +10,7 @@ import json
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from harness.analyse.groups import mean_std_curves
 from harness.plan.identity import JobIdentity, git_state, machine, versions
 from harness.records import EpochRecord, FoldResult, JobResult
 from harness.store.connect import Store
+from harness.store.interrupts import interrupts_held
 from harness.store.runs import alive, close_children, find_runs, process_tags
 from harness.store.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, loggable
 
@@ -84,13 +85,26 @@ class JobDescription:
 
 
 class JobWriter:
-    """Writes one job as it trains. Methods are called in the order of the class."""
+    """Writes one job as it trains. Methods are called in the order of the class, interrupts held.
 
-    def __init__(self, store: Store, description: JobDescription, *, resume: bool = True) -> None:
+    Args:
+        resume: take up the job's unfinished run, if it has one.
+        clock: seconds; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        description: JobDescription,
+        *,
+        resume: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store, self._client, self._job = store, store.client, description
         self._experiment = store.experiment(description.study)
         self._pending: list[Metric] = []
-        self._flushed = self._beaten = time.monotonic()
+        self._clock = clock
+        self._flushed = self._beaten = clock()
         self._child: str | None = None
         with store.exclusive():  # of two processes that find one dead run, one takes it up
             self.run_id = (self._resume_parent() if resume else None) or self._new_parent()
@@ -134,7 +148,7 @@ class JobWriter:
         """Take an epoch's metrics; they are written a few seconds' worth at a time."""
         now = int(time.time() * 1000)
         self._pending += [Metric(name, value, now, record.epoch) for name, value in loggable(record.metrics).items()]
-        if len(self._pending) >= _BATCH or time.monotonic() - self._flushed > _FLUSH_S:
+        if len(self._pending) >= _BATCH or self._clock() - self._flushed > _FLUSH_S:
             self._flush()
 
     def _flush(self) -> None:
@@ -142,7 +156,7 @@ class JobWriter:
         while self._pending:
             self._client.log_batch(self._child, metrics=self._pending[:_BATCH])
             del self._pending[:_BATCH]
-        self._flushed = time.monotonic()
+        self._flushed = self._clock()
         if self._flushed - self._beaten > _BEAT_S:
             self._tag(self.run_id, process_tags())
             self._beaten = self._flushed
@@ -245,6 +259,7 @@ def _compile_time(folds: Sequence[FoldResult]) -> list[Metric]:
     return [Metric("time/compile_s", folds[0].compile_s, int(time.time() * 1000), 0)]
 
 
+@interrupts_held()
 def write_comparison(store: Store, study: str, files: Iterable[Path], description: str, digest: str) -> str:
     """Record a comparison of the study's jobs, unless the last one recorded is the same.
 

@@ -141,7 +141,8 @@ import os, signal, time
 
 def train(model, optimizer, loss, x, y, *, batch_size, epochs):
     try:
-        os.kill(os.getpid(), signal.SIGINT)
+        for press in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
     except KeyboardInterrupt:
         pass

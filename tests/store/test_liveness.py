@@ -53,15 +53,6 @@ def test_a_run_says_who_writes_it(another: tuple[subprocess.Popen[str], dict[str
     assert ("process_start" in tags) == Path("/proc/self/stat").exists()
 
 
-def test_the_heartbeat_goes_on_while_folds_train(call: Call, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.store.write._BEAT_S", 0.0)
-    assert call(*COMMAND)[0] == 0
-    (job,) = runs(store, "job")
-    second = max(run.info.start_time for run in runs(store, "fold")) / 1000
-    assert second - job.info.start_time / 1000 > 1, "or a heartbeat at the start would do"
-    assert float(job.data.tags["heartbeat"]) > second - 1
-
-
 def test_a_run_of_another_host_is_left_alone(call: Call, store: Path, parent: str) -> None:
     tag(store, parent, {"host": "elsewhere", "pid": "1", "heartbeat": str(int(time.time()) - 23 * HOUR)})
     assert state(call) == ["running"]

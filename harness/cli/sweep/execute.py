@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from rich.console import Console
 
 from harness.cli.jobs.resolve import ResolvedJob
-from harness.cli.sweep.interrupts import interrupts_held_back, interrupts_remembered
+from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_line
@@ -15,6 +16,7 @@ from harness.engine.in_process import cross_validate
 from harness.errors import InputError, message
 from harness.records import EpochRecord, FoldResult, JobResult
 from harness.store.connect import Store
+from harness.store.interrupts import interrupts_held
 from harness.store.read import finished_folds, finished_job
 from harness.store.write import JobWriter
 from harness.train.methods.contract import FoldPlan
@@ -25,7 +27,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
 
     Raises:
         InputError: the store stopped answering before anything was trained.
-        KeyboardInterrupt: the user interrupted; the open runs are closed as KILLED first.
+        KeyboardInterrupt: the user interrupted; the open runs are closed as KILLED first, or said not to be.
     """
     outcome = Outcome()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
@@ -46,39 +48,53 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
 
 
 def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome) -> None:
+    """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
     job, description = resolved.job, resolved.description
-    if not resolved.force:
-        known = finished_job(store, description.study, description.identity.job, description.method)
-        if known is not None:
-            progress.skip(job.epochs * len(job.folds))
-            outcome.finished += 1
-            outcome.count(known.folds, reused=True)
-            return
-    counted = progress.counted
     writer: JobWriter | None = None
-    try:
-        with interrupts_held_back():  # or the run it opens would be known to nobody who could close it
+    with interrupts_held(lambda: _run_in_words(writer, description.name)):
+        if not resolved.force:
+            known = finished_job(store, description.study, description.identity.job, description.method)
+            if known is not None:
+                progress.skip(job.epochs * len(job.folds))
+                outcome.finished += 1
+                outcome.count(known.folds, reused=True)
+                return
+        counted = progress.counted
+        try:
             writer = JobWriter(store, description, resume=not resolved.force)
-        found = {} if resolved.force else finished_folds(store, description.identity.folds, writer.run_id)
-        for result, run_id, parent in found.values():
-            if parent != writer.run_id:
-                writer.reuse_fold(result, run_id)
-            progress.skip(job.epochs)
-        results = _train(resolved, {fold: result for fold, (result, *_) in found.items()}, writer, progress)
-        writer.finish(_job_result(resolved, results, writer.run_id))
-    except KeyboardInterrupt as interrupt:
-        if writer is not None:
-            writer.fail(interrupt)
-        raise
-    except Exception as error:
-        if writer is None:
+            found = {} if resolved.force else finished_folds(store, description.identity.folds, writer.run_id)
+            for result, run_id, parent in found.values():
+                if parent != writer.run_id:
+                    writer.reuse_fold(result, run_id)
+                progress.skip(job.epochs)
+            results = _train(resolved, {fold: result for fold, (result, *_) in found.items()}, writer, progress)
+            writer.finish(_job_result(resolved, results, writer.run_id))
+        except KeyboardInterrupt as interrupt:
+            if writer is not None:
+                _close(writer, interrupt, description.name, progress)
             raise
-        _record_failure(error, writer, store, description.name, progress, outcome)
-        progress.skip(counted + job.epochs * len(job.folds) - progress.counted)
-        return
-    outcome.finished += 1
-    outcome.count([result for result in results if result.fold in found], reused=True)
-    outcome.count([result for result in results if result.fold not in found], reused=False)
+        except Exception as error:
+            if writer is None:
+                raise
+            _record_failure(error, writer, store, description.name, progress, outcome)
+            progress.skip(counted + job.epochs * len(job.folds) - progress.counted)
+            return
+        outcome.finished += 1
+        outcome.count([result for result in results if result.fold in found], reused=True)
+        outcome.count([result for result in results if result.fold not in found], reused=False)
+
+
+def _close(writer: JobWriter, error: BaseException, name: str, progress: SweepProgress) -> bool:
+    """Close the job's runs, or say what stays open; whether the store took it."""
+    recorded = writer.fail(error)
+    if not recorded:
+        stays = f"{_run_in_words(writer, name)} stays RUNNING in it"
+        progress.say(f"the store did not answer: {stays}; the same command takes it up again")
+    return recorded
+
+
+def _run_in_words(writer: JobWriter | None, name: str) -> str:
+    return f"run {writer.run_id} of {name}" if writer else ""
 
 
 def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], run_id: str) -> JobResult:
@@ -99,7 +115,7 @@ def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], run_id: st
 def _record_failure(
     error: Exception, writer: JobWriter, store: Store, name: str, progress: SweepProgress, outcome: Outcome
 ) -> None:
-    recorded = writer.fail(error)
+    recorded = _close(writer, error, name, progress)
     trouble = store.trouble(error)
     if trouble is not None:
         outcome.failures.append((name, str(trouble)))
@@ -117,19 +133,25 @@ def _train(
 ) -> tuple[FoldResult, ...]:
     job = resolved.job
 
+    def held() -> AbstractContextManager[None]:
+        return interrupts_held(lambda: _run_in_words(writer, resolved.description.name))
+
     def on_epoch(fold: int, record: EpochRecord) -> None:
-        raise_swallowed()
-        writer.epoch(fold, record)
+        with held():
+            writer.epoch(fold, record)
         progress.epoch(fold, record)
+        raise_noted()
 
     def on_fold_start(plan: FoldPlan) -> None:
-        writer.start_fold(plan.fold)
+        with held():
+            writer.start_fold(plan.fold)
 
     def on_fold(result: FoldResult) -> None:
-        writer.finish_fold(result)
+        with held():
+            writer.finish_fold(result)
         progress.skip(job.epochs - len(result.history))
         progress.fold(result, len(job.folds))
-        raise_swallowed()
+        raise_noted()
 
-    with interrupts_remembered() as raise_swallowed:
+    with interrupts_at_epochs() as raise_noted:
         return cross_validate(job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold)

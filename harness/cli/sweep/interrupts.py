@@ -1,68 +1,45 @@
-"""Ctrl-C at a moment when it would leave something half done, or be lost."""
+"""Ctrl-C while a fold trains: the first ends it after the epoch in hand, the second where it is."""
 
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-
-@contextmanager
-def interrupts_held_back() -> Iterator[None]:
-    """Raise a KeyboardInterrupt that comes inside only at the end; a second one at once.
-
-    Only in the main thread, the only one that Python interrupts, and not where interrupts are ignored.
-    """
-    if not _interruptible():
-        yield
-        return
-    came = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        if came:
-            raise KeyboardInterrupt
-        came = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
+from harness.store.interrupts import Note, interruptible, say
 
 
 @contextmanager
-def interrupts_remembered() -> Iterator[Callable[[], None]]:
-    """Give a function that raises an interrupt which came inside and was swallowed.
+def interrupts_at_epochs() -> Iterator[Callable[[], None]]:
+    """Give a function, for the end of an epoch, that raises a KeyboardInterrupt where one has come.
 
-    Python drops an exception raised in a destructor, and ``fit()`` runs TensorFlow's at the end of every
-    epoch; a loop of the user's own may catch it too. The sweep would go on as if nobody had asked it to stop.
+    Raised at any line, it may come to nothing: Python drops what is raised in a destructor, TensorFlow's and
+    SQLAlchemy's run at any time, and a loop of the user's own may catch it. So the first is only noted. The
+    second is raised at once, for who does not want to wait, and again at the epoch's end if it came to nothing.
     """
-    came = False
+    times = 0
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
-        raise KeyboardInterrupt
+        nonlocal times
+        times += 1
+        if times > 1:
+            raise KeyboardInterrupt
+        say("interrupted: training ends after this epoch; once more ends it at once")
 
-    def raise_swallowed() -> None:
-        if came:
+    def raise_noted() -> None:
+        if times:
             raise KeyboardInterrupt
 
-    if not _interruptible():
-        yield raise_swallowed
+    if not interruptible():
+        yield raise_noted
         return
     before = signal.signal(signal.SIGINT, note)
     try:
-        yield raise_swallowed
+        if isinstance(before, Note) and before.times:
+            raise KeyboardInterrupt  # it came before, and this is the first place where it may be raised
+        yield raise_noted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _interruptible() -> bool:
-    """Whether an interrupt would reach this thread, as Python code."""
-    return threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT))
+        if times and isinstance(before, Note):
+            before.times += 1  # the next one comes while the runs are being closed, and is the second there
