@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import SWEEP, Call, rows, run_harness
+from command_line import SWEEP, Call, rows
 
 from harness.cli import main
 
@@ -71,8 +71,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a finished study: 3 methods of 3 folds of 4 epochs, in a project's mlruns. Only to be read."""
     store = tmp_path_factory.mktemp("project") / "mlruns"
-    code, out, err = run_harness(*SWEEP, store=store)
-    assert code == 0, out + err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("HARNESS_STORE", str(store))
+        patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))
+        patch.setattr(sys, "argv", list(sys.argv))
+        assert main(SWEEP) == 0
     return store
 
 

@@ -50,14 +50,14 @@ def test_hydra_help_lists_groups_and_settings(call: Call, store: Path) -> None:
     assert "batch_size: 64" in out
 
 
-def test_cfg_job_resolve_shows_overrides(call: Call, store: Path) -> None:
+def test_cfg_job_resolve_shows_overrides(call: Call, fresh: Path) -> None:
     code, out, _ = call("run", "--cfg", "job", "--resolve", "optimizer=sgd", "model.l2=0.5", "epochs=7")
     settings = yaml.safe_load(out)
     assert code == 0
     assert settings["epochs"] == 7
     assert settings["optimizer"]["_target_"] == "keras.optimizers.SGD"
     assert settings["model"]["l2"] == 0.5
-    assert not store.exists(), "looking at a configuration leaves no files"
+    assert not fresh.exists(), "looking at a configuration leaves no files"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class OwnLauncher(Launcher):
 """
 
 
-def test_another_launcher_launches_nothing(store: Path, tmp_path: Path) -> None:
+def test_another_launcher_launches_nothing(fresh: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "hydra_plugins" / "own"
     plugin.mkdir(parents=True)
     (plugin / "__init__.py").touch()
@@ -49,7 +49,7 @@ def test_another_launcher_launches_nothing(store: Path, tmp_path: Path) -> None:
     (tmp_path / "hydra" / "launcher" / "own.yaml").write_text("_target_: hydra_plugins.own.launcher.OwnLauncher\n")
     for sweep in (("-m", "method=fit,tape"), ("method=fit",)):
         command = ("run", "--config-dir", str(tmp_path), *sweep, "hydra/launcher=own", *SMALL)
-        answer = run_harness(*command, store=store, PYTHONPATH=str(tmp_path))
+        answer = run_harness(*command, store=fresh, PYTHONPATH=str(tmp_path))
         refused(answer, "hydra/launcher", "own.launcher.OwnLauncher", "in one process", "leave hydra/launcher out")
     assert not (plugin / "launched").exists()
-    assert not store.exists()
+    assert not fresh.exists()
