@@ -23,7 +23,7 @@ from harness.records import EpochRecord
 from harness.train.job import Job, build, plan_fold
 from harness.train.methods.contract import FoldPlan
 from harness.train.methods.custom import run_loop
-from harness.train.trainee import perturb
+from harness.train.start_states import perturb
 
 QUANTITIES = ("loss", "gradients", "weights", "optimizer")
 _FIRST, _KEPT = 20, 200  # arrays of so many steps are kept: the first ones, then evenly spaced

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.plan.folds import Fold
 from harness.records import EpochRecord, FoldResult
-from harness.train.job import Job, build, plan_fold
+from harness.train.job import Job, plan_fold
 from harness.train.methods.contract import FoldPlan
+from harness.train.programs import Programs
 
 
 def cross_validate(
@@ -19,6 +20,7 @@ def cross_validate(
     on_epoch: Callable[[int, EpochRecord], None] = lambda fold, record: None,
     on_fold_start: Callable[[FoldPlan], None] = lambda plan: None,
     on_fold: Callable[[FoldResult], None] = lambda result: None,
+    programs: Programs | None = None,
 ) -> tuple[FoldResult, ...]:
     """Train every fold that is not finished yet, and return all in order.
 
@@ -28,14 +30,16 @@ def cross_validate(
         on_epoch: receives the fold's number and each of its records as they are made.
         on_fold_start: called with the plan before a fold trains.
         on_fold: called with the result after it.
+        programs: of earlier jobs, which this one may share.
     """
     results = dict(finished or {})
     missing = [fold for fold in job.folds if fold.number not in results]
+    programs = programs or Programs()
     if missing:
-        trainee = build(job)
-        train = job.method.prepare(trainee)
-    for position, fold in enumerate(missing):
-        plan = plan_fold(job, fold)
+        program = programs.program(job)
+        trainee, train = program.trainee, program.train
+    for fold in missing:
+        plan = plan_fold(job, fold, programs.starts)
         on_fold_start(plan)
         trainee.restore(plan.start)
         initial = trainee.weights_digest()
@@ -57,7 +61,7 @@ def cross_validate(
             order_digest=trained.order.digest,
             distinct_orders=trained.order.distinct,
             seconds=time.perf_counter() - began,
-            compile_s=_compile_seconds(history, trained.first_call_epochs) if position == 0 else None,
+            compile_s=_compile_seconds(history, trained.first_call_epochs),
         )
         results[fold.number] = result
         on_fold(result)
@@ -65,9 +69,9 @@ def cross_validate(
 
 
 def _compile_seconds(history: Sequence[EpochRecord], first_call_epochs: int) -> float | None:
-    """What the first compiled call took beyond the usual; None when there was no second to compare with."""
+    """What the first compiled call took beyond the usual; None when there was no second to compare with, or none."""
     seconds = [record.metrics["time/epoch_s"] for record in history]
     first, later = seconds[:first_call_epochs], seconds[first_call_epochs:]
-    if not later:
+    if not first or not later:
         return None
     return max(0.0, sum(first) - statistics.median(later) * len(first))

@@ -7,7 +7,8 @@ from those rows in float64. Observing reads tensors that exist anyway and change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,12 @@ class GradientLog:
         # A row: one squared norm a variable, then zero elements, squared update, squared weights.
         self._log = tf.Variable(tf.zeros((steps, len(self.names) + 3)), trainable=False, name="gradient_log")
         self._step = tf.Variable(0, trainable=False, name="gradient_step")
+        self._handed: list[Any] | None = None
+
+    @property
+    def columns(self) -> int:
+        """Length of a row."""
+        return len(self.names) + 3
 
     def start(self) -> None:
         """Forget the rows so far; callable in and out of a graph."""
@@ -61,7 +68,19 @@ class GradientLog:
 
         return observed
 
+    @contextmanager
+    def handing_over(self) -> Iterator[list[Any]]:
+        """Inside, each step's row, shape (columns,), goes into the list that this gives, and is not kept."""
+        self._handed = []
+        try:
+            yield self._handed
+        finally:
+            self._handed = None
+
     def _append(self, row: Any) -> None:
+        if self._handed is not None:
+            self._handed.append(row)
+            return
         position = tf.reshape(self._step.read_value(), [1])
         self._log.scatter_update(tf.IndexedSlices(row[tf.newaxis], position))
         self._step.assign_add(1)
@@ -73,6 +92,10 @@ class GradientLog:
     def statistics(self, log: np.ndarray, steps: int) -> dict[str, float]:
         """See `epoch_statistics`, for the first ``steps`` rows of a log that `rows` gave."""
         return epoch_statistics(log[:steps], self.names, self._elements)
+
+    def each_epoch(self, log: np.ndarray) -> list[dict[str, float]]:
+        """The statistics of several epochs at once; ``log`` has shape (epochs, steps, columns)."""
+        return epochs_statistics(log, self.names, self._elements)
 
 
 def _row(grads: Sequence[Any], before: Sequence[Any], after: Sequence[Any], reduce: _Reduce) -> Any:
@@ -129,19 +152,25 @@ def epoch_statistics(log: np.ndarray, names: Sequence[str], elements: int) -> di
         single step), ``grad/<variable>/norm_mean``, ``grad/zero_fraction``,
         ``grad/nonfinite_steps``, and ``update/ratio``, the mean of ‖Δw‖/‖w‖ over steps.
     """
+    return epochs_statistics(log[np.newaxis], names, elements)[0]
+
+
+def epochs_statistics(log: np.ndarray, names: Sequence[str], elements: int) -> list[dict[str, float]]:
+    """`epoch_statistics` of several epochs of equally many steps; ``log`` has shape (epochs, steps, columns)."""
     log = log.astype(np.float64)
-    squared = log[:, : len(names)]
-    norms = np.sqrt(squared.sum(axis=1))
+    squared = log[:, :, : len(names)]
+    norms = np.sqrt(squared.sum(axis=2))
     with np.errstate(invalid="ignore", divide="ignore"):
         statistics = {
-            "grad/norm/mean": norms.mean(),
-            "grad/norm/std": norms.std(ddof=1) if len(norms) > 1 else 0.0,
-            "grad/norm/min": norms.min(),
-            "grad/norm/max": norms.max(),
-            "grad/zero_fraction": log[:, -3].mean() / elements,
-            "grad/nonfinite_steps": np.count_nonzero(~np.isfinite(norms)),
-            "update/ratio": np.sqrt(log[:, -2] / log[:, -1]).mean(),
+            "grad/norm/mean": norms.mean(axis=1),
+            "grad/norm/std": norms.std(axis=1, ddof=1) if norms.shape[1] > 1 else np.zeros(len(norms)),
+            "grad/norm/min": norms.min(axis=1),
+            "grad/norm/max": norms.max(axis=1),
+            "grad/zero_fraction": log[:, :, -3].mean(axis=1) / elements,
+            "grad/nonfinite_steps": np.count_nonzero(~np.isfinite(norms), axis=1).astype(np.float64),
+            "update/ratio": np.sqrt(log[:, :, -2] / log[:, :, -1]).mean(axis=1),
         }
-        per_variable = np.sqrt(squared).mean(axis=0)
-    statistics |= {f"grad/{name}/norm_mean": value for name, value in zip(names, per_variable)}
-    return {name: float(value) for name, value in statistics.items()}
+        per_variable = np.sqrt(squared).mean(axis=1)
+    columns = np.column_stack([*statistics.values(), per_variable]).tolist()
+    keys = [*statistics, *(f"grad/{name}/norm_mean" for name in names)]
+    return [dict(zip(keys, row)) for row in columns]

@@ -11,7 +11,8 @@ from harness.plan.folds import Fold
 from harness.plan.row_order import fold_seed, row_order
 from harness.train.methods.contract import FoldPlan, Method
 from harness.train.models import Problem
-from harness.train.trainee import ModelFactory, OptimizerFactory, Trainee, build_trainee, perturb, start_state
+from harness.train.start_states import StartStates, perturb
+from harness.train.trainee import ModelFactory, OptimizerFactory, Trainee, build_trainee
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Job:
         gradient_statistics: whether each step's gradients are measured.
         validation_batch_size: rows a validation step; no influence on training.
         class_weight: class number to weight in the training loss; None for equal weights.
+        compiled_in: what a program for the job is compiled from, see `harness.plan.compiled_in`; jobs in which
+            it is equal may share one. None: it shares with none.
+        drawn_from: what initial weights are drawn from besides the seed; None where nothing tells.
     """
 
     dataset: Dataset
@@ -38,6 +42,8 @@ class Job:
     gradient_statistics: bool = True
     validation_batch_size: int = 512
     class_weight: Mapping[Any, float] | None = None
+    compiled_in: Mapping[str, str] | None = None
+    drawn_from: str | None = None
 
     @property
     def problem(self) -> Problem:
@@ -47,24 +53,37 @@ class Job:
         return Problem(data.name, tuple(data.x.shape[1:]), data.task, outputs, data.labels)
 
 
-def build(job: Job) -> Trainee:
-    """Build the job's model, optimizer and loss once, for all its folds."""
+def build(job: Job, most_steps: int | None = None) -> Trainee:
+    """Build the job's model, optimizer and loss once, for all its folds.
+
+    Args:
+        job: what to train.
+        most_steps: the most steps of an epoch that its gradient log has room for; by default as many as the job has.
+    """
     rows = max(len(fold.train) for fold in job.folds)
     return build_trainee(
         job.problem,
         job.model,
         job.optimizer,
         jit_compile=job.jit_compile,
-        most_steps=-(-rows // job.batch_size),
+        most_steps=most_steps or -(-rows // job.batch_size),
         loss=job.loss,
         gradient_statistics=job.gradient_statistics,
     )
 
 
-def plan_fold(job: Job, fold: Fold) -> FoldPlan:
-    """Decide everything about a fold that must be equal between methods."""
+def plan_fold(job: Job, fold: Fold, starts: StartStates | None = None) -> FoldPlan:
+    """Decide everything about a fold that must be equal between methods.
+
+    Args:
+        job: the fold's.
+        fold: of the job.
+        starts: remembers initial weights, so that jobs that draw the same ones build no model for it.
+    """
     ingredients = job.method.ingredients
-    start = start_state(job.problem, job.model, fold_seed(job.seed, fold.number, "weights"))
+    start = (starts or StartStates()).draw(
+        job.problem, job.model, fold_seed(job.seed, fold.number, "weights"), job.drawn_from
+    )
     if ingredients.ulps:
         start = perturb(start, ingredients.ulps, fold_seed(job.seed, fold.number, "perturbation"))
     order = None

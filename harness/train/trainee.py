@@ -6,7 +6,6 @@ for every fold would mean a new trace for every fold.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +75,8 @@ def build_trainee(
         most_steps: the most optimizer steps any fold takes in an epoch.
         loss: overrides the loss the problem and the model's output call for.
     """
-    keras.backend.clear_session()  # so that unnamed layers of a user's model are numbered alike in every job
+    # So that unnamed layers of a user's model are numbered alike in every job.
+    keras.backend.clear_session(free_memory=False)
     built = model(problem)
     made = optimizer()
     made.build(built.trainable_variables)
@@ -96,28 +96,3 @@ def build_trainee(
         gradient_log=gradient_log,
         optimizer_start=read(made.variables),
     )
-
-
-def start_state(problem: Problem, model: ModelFactory, seed: int) -> tuple[np.ndarray, ...]:
-    """Draw a fold's initial weights and dropout seeds by building a throwaway model under ``seed``.
-
-    Sets Keras's global seed, from which unseeded initializers and dropout layers draw theirs.
-    """
-    keras.utils.set_random_seed(seed)
-    return read(state_variables(model(problem)))
-
-
-def perturb(state: tuple[np.ndarray, ...], ulps: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Move every floating-point value by ``ulps`` units in the last place, up or down at random.
-
-    Random signs, because a common direction would keep the symmetry of equal weights.
-    """
-    generator = np.random.default_rng(seed)
-    moved = []
-    for value in state:
-        if value.dtype.kind == "f":
-            direction = np.where(generator.integers(0, 2, value.shape) == 1, math.inf, -math.inf).astype(value.dtype)
-            for _ in range(ulps):
-                value = np.nextafter(value, direction)
-        moved.append(value)
-    return tuple(moved)

@@ -15,7 +15,7 @@ from harness.errors import InputError
 from harness.location import config_folder
 from harness.train.models import Problem, dense, small_cnn, vgg_cnn
 from harness.train.objectives import gives_logits, loss_for, metric_for
-from harness.train.trainee import start_state
+from harness.train.start_states import start_state
 
 IRIS = Problem("iris", (4,), "multiclass", 3)
 DIGITS = Problem("mnist", (28, 28, 1), "multiclass", 10)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from harness.cli.terminal.console import messages
 from harness.data import Dataset
 from harness.errors import InputError, proposal
 from harness.observe.find_loop import loop_file
+from harness.plan.compiled_in import compiled_in, drawn_from
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.identity import identify, observing_code
 from harness.store.schema import flatten
@@ -88,6 +89,7 @@ def _resolve_one(
         validation_batch_size=settings["validation_batch_size"],
         class_weight=settings["class_weight"],
     )
+    job = replace(job, compiled_in=compiled_in(settings, job.problem), drawn_from=drawn_from(settings, job.problem))
     check_job(job)
     parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss", "precision")}
     signature = json.dumps(parts, sort_keys=True)

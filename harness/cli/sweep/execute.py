@@ -20,6 +20,7 @@ from harness.store.interrupts import interrupts_held
 from harness.store.read import finished_folds, finished_job
 from harness.store.write import JobWriter
 from harness.train.methods.contract import FoldPlan
+from harness.train.programs import Programs
 
 
 def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outcome:
@@ -29,7 +30,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
         InputError: the store stopped answering before anything was trained.
         KeyboardInterrupt: the user interrupted; the open runs are closed as KILLED first, or said not to be.
     """
-    outcome = Outcome()
+    outcome, programs = Outcome(), Programs()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
     with SweepProgress(console, total) as progress:
         for number, job in enumerate(jobs, start=1):
@@ -37,7 +38,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
             counted = progress.counted
             try:
                 with store.plain_errors():
-                    _run_job(job, store, progress, outcome)
+                    _run_job(job, store, progress, outcome, programs)
             except InputError as error:
                 if number == 1:
                     raise
@@ -47,7 +48,9 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     return outcome
 
 
-def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome) -> None:
+def _run_job(
+    resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome, programs: Programs
+) -> None:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
     job, description = resolved.job, resolved.description
     writer: JobWriter | None = None
@@ -67,7 +70,8 @@ def _run_job(resolved: ResolvedJob, store: Store, progress: SweepProgress, outco
                 if parent != writer.run_id:
                     writer.reuse_fold(result, run_id)
                 progress.skip(job.epochs)
-            results = _train(resolved, {fold: result for fold, (result, *_) in found.items()}, writer, progress)
+            stored = {fold: result for fold, (result, *_) in found.items()}
+            results = _train(resolved, stored, writer, progress, programs)
             writer.finish(_job_result(resolved, results, writer.run_id))
         except KeyboardInterrupt as interrupt:
             if writer is not None:
@@ -129,7 +133,7 @@ def _record_failure(
 
 
 def _train(
-    resolved: ResolvedJob, found: dict[int, FoldResult], writer: JobWriter, progress: SweepProgress
+    resolved: ResolvedJob, found: dict[int, FoldResult], writer: JobWriter, progress: SweepProgress, programs: Programs
 ) -> tuple[FoldResult, ...]:
     job = resolved.job
 
@@ -154,4 +158,5 @@ def _train(
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:
-        return cross_validate(job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold)
+        calls = {"on_epoch": on_epoch, "on_fold_start": on_fold_start, "on_fold": on_fold}
+        return cross_validate(job, finished=found, programs=programs, **calls)

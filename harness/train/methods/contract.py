@@ -72,7 +72,8 @@ class Trained:
 
     Attributes:
         order: the rows really trained on, by epoch.
-        first_call_epochs: epochs of the first compiled call, which include the time to compile.
+        first_call_epochs: epochs of the first compiled call, which include the time to compile; 0 where nothing
+            was compiled.
     """
 
     order: RowOrder

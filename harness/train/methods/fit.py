@@ -52,8 +52,11 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         jit_compile=trainee.jit_compile,
     )
     recorder = RowLog(model) if ingredients.keras_orders else None
+    compiled: set[int] = set()  # batch sizes
 
     def train(plan: FoldPlan, on_epoch: OnEpoch) -> Trained:
+        new = plan.batch_size not in compiled
+        compiled.add(plan.batch_size)
         arguments: dict[str, Any] = {
             "epochs": plan.epochs,
             "verbose": 0,
@@ -64,7 +67,7 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         if plan.order is not None:
             batches = _training_batches(plan, plan.order)
             model.fit(batches, steps_per_epoch=plan.steps, shuffle=False, **arguments)
-            return Trained(plan.order)
+            return Trained(plan.order, first_call_epochs=int(new))
         assert recorder is not None
         # Under a global seed Keras shuffles arrays into the same order in every epoch.
         tf.random.set_seed(plan.seed if ingredients.shuffle == "keras_seeded" else None)
@@ -73,7 +76,7 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         if weights:
             arguments["sample_weight"] = weights[0]
         model.fit(x, y, batch_size=plan.batch_size, shuffle=True, **arguments)
-        return Trained(recorder.order(x, plan.train))
+        return Trained(recorder.order(x, plan.train), first_call_epochs=int(new))
 
     return train
 

@@ -90,9 +90,11 @@ def _gradient_target(
 def _update_rule(trainee: Trainee, ingredients: Ingredients) -> Callable[..., None]:
     if ingredients.update == "optimizer":
         return trainee.optimizer.apply  # type: ignore[no-any-return]
-    rate = trainee.learning_rate()
+    variable_rate, first_rate = trainee.optimizer.learning_rate, trainee.learning_rate()
 
     def by_hand(grads: Sequence[Any], variables: Sequence[Any]) -> None:
+        # A variable is read when the step runs, so that another job's rate needs no new program.
+        rate = tf.convert_to_tensor(variable_rate) if isinstance(variable_rate, keras.Variable) else first_rate
         for grad, variable in zip(grads, variables):
             variable.assign_sub(rate * grad)
 
