@@ -20,10 +20,10 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from harness.cli.jobs.derive import BASIC_LAUNCHER, Relatives, deriving
 from harness.errors import InputError, near_miss, proposal, shell_word
 from harness.location import config_folder
 
-_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # Of settings without a default; that of the others is a callable.
 _EXAMPLES = {"dataset.path": "my_table.csv", "dataset.target": "my_column", "method.target": "my_loops.py:train"}
 
@@ -62,7 +62,8 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
         collector = _Collector(scratch)
         OmegaConf.register_new_resolver("harness_scratch", collector.folder, replace=True)
         try:
-            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collector.take)()
+            with deriving(collector.relatives, collector.taken):
+                hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collector.take)()
         except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last of flags that do not combine
             raise collector.refused or _input_error(error) from error
     if collector.refused:
@@ -82,12 +83,13 @@ class _Collector:
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
         self.taken: list[Composition] = []
+        self.relatives = Relatives()
         self.broken: OmegaConfBaseException | None = None
         self.refused: InputError | None = None
 
     def folder(self, *, _root_: DictConfig) -> str:
         """Hydra asks for its folder before it launches anything: the last moment to refuse a launcher."""
-        self._require_one_process(str(OmegaConf.select(_root_, "hydra.launcher._target_", default=_LAUNCHER)))
+        self._require_one_process(str(OmegaConf.select(_root_, "hydra.launcher._target_", default=BASIC_LAUNCHER)))
         if self.refused:
             raise self.refused
         return self._scratch
@@ -101,17 +103,17 @@ class _Collector:
         except OmegaConfBaseException as error:
             self.broken = self.broken or error
             return
-        self.taken.append(
-            Composition(
-                settings=settings,  # type: ignore[arg-type]
-                choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
-                overrides=tuple(runtime.overrides.task),
-                sweep=runtime.mode is not None and runtime.mode.name == "MULTIRUN",
-            )
+        composition = Composition(
+            settings=settings,  # type: ignore[arg-type]
+            choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
+            overrides=tuple(runtime.overrides.task),
+            sweep=runtime.mode is not None and runtime.mode.name == "MULTIRUN",
         )
+        self.taken.append(composition)
+        self.relatives.add(composition, cfg)
 
     def _require_one_process(self, launcher: str) -> None:
-        if launcher != _LAUNCHER:
+        if launcher != BASIC_LAUNCHER:
             self.refused = _other_launcher(launcher)
 
 
