@@ -158,5 +158,6 @@ def _train(
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:
-        calls = {"on_epoch": on_epoch, "on_fold_start": on_fold_start, "on_fold": on_fold}
-        return cross_validate(job, finished=found, programs=programs, **calls)
+        return cross_validate(
+            job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold, programs=programs
+        )
