@@ -33,7 +33,7 @@ def compiled_in(settings: Mapping[str, Any], problem: Any) -> dict[str, str] | N
     parts = {
         "data": (str(problem), settings["class_weight"] is not None),
         "model": _model(settings),
-        "optimizer": _optimizer(settings["optimizer"], xla=settings["jit_compile"]),
+        "optimizer": optimizer_kind(settings["optimizer"], xla=settings["jit_compile"]),
         "loss": settings["loss"],
         "method": {name: value for name, value in method.items() if name not in _NOT_COMPILED}
         | {"keras_orders": "keras" in str(method.get("shuffle"))},
@@ -55,13 +55,47 @@ def differing(parts: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> 
     return min(distances, key=len, default=[])
 
 
+class Compilations:
+    """Counts the programs of jobs that come one after the other.
+
+    Attributes:
+        count: so far.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._seen: dict[str, tuple[Mapping[str, str], set[str]]] = {}
+
+    def new(self, parts: Mapping[str, str] | None, sizes: Any) -> str | None:
+        """Why a job needs a new program; None where an earlier job's serves.
+
+        Args:
+            parts: see `compiled_in`.
+            sizes: what else is compiled in: XLA compiles one program once for each.
+        """
+        key = _text(parts)
+        if parts is not None and key in self._seen:
+            sizes_seen = self._seen[key][1]
+            why = None if _text(sizes) in sizes_seen else "another size"
+            sizes_seen.add(_text(sizes))
+        elif parts is None:
+            why = "of its own"
+        else:
+            others = differing(parts, [seen for seen, _ in self._seen.values()])
+            self._seen[key] = parts, {_text(sizes)}
+            why = f"another {', '.join(others)}" if others else "the first"
+        self.count += why is not None
+        return why
+
+
 def _model(settings: Mapping[str, Any]) -> Any:
     """The model's settings; an initializer counts where the model is not ours and might build by it."""
     ours = str(settings["model"].get("_target_", "")).startswith("harness.train.models.")
     return settings["model"] if ours else [settings["model"], settings["initializer"]]
 
 
-def _optimizer(node: Any, *, xla: bool) -> Any:
+def optimizer_kind(node: Any, *, xla: bool) -> Any:
+    """An optimizer's settings, with some number in the place of each that is handed in."""
     if not isinstance(node, Mapping):
         return node
     handed = [*_HANDED, *([] if xla else ["weight_decay"])]

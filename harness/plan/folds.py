@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from sklearn.model_selection import (
@@ -48,6 +49,12 @@ class Fold:
 
 def folds_digest(folds: Iterable[Fold]) -> str:
     """SHA-256 over the training and validation rows of all folds, in order."""
+    return _folds_digest(tuple(folds))
+
+
+@lru_cache(maxsize=16)
+def _folds_digest(folds: tuple[Fold, ...]) -> str:
+    """A fold is equal to itself only, so that jobs that share their folds share this."""
     return digest_arrays(rows for fold in folds for rows in (fold.train, fold.validation))
 
 

@@ -12,7 +12,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def identify(
                     **base,
                     "settings": fold_settings,
                     "fold": fold.number,
-                    "rows": digest_arrays([fold.train, fold.validation]),
+                    "rows": _rows_digest(fold),
                 }
             )
             for fold in folds
@@ -105,6 +105,13 @@ def identify(
     )
 
 
+@lru_cache(maxsize=128)
+def _rows_digest(fold: Fold) -> str:
+    """A fold is equal to itself only, so that jobs that share it share this."""
+    return digest_arrays([fold.train, fold.validation])
+
+
+@cache
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that take part in training."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}

@@ -45,6 +45,13 @@ def finished_folds(
     return found
 
 
+def finished_hashes(store: Store) -> frozenset[str]:
+    """Hashes of all folds that any study of the store has finished: one search instead of one a fold."""
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    runs = find_runs(store, experiments, kind="fold") if experiments else []
+    return frozenset(run.data.tags["fold_hash"] for run in runs if run.info.status == "FINISHED")
+
+
 def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
     """The study's finished job of this hash; None when there is none.
 

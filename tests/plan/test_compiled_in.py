@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan.compiled_in import compiled_in, differing, drawn_from
+from harness.plan.compiled_in import Compilations, compiled_in, differing, drawn_from
 
 SETTINGS: dict[str, Any] = {
     "method": {"_target_": "harness.train.methods.tape.tape", "training": True, "shuffle": "schedule"},
@@ -61,3 +61,18 @@ def test_weights_are_drawn_from_model_and_initializer() -> None:
     assert drawn_from(SETTINGS, "p") == drawn_from(changed("optimizer.momentum", 0.5), "p")
     assert drawn_from(SETTINGS, "p") != drawn_from(changed("initializer.kernel", "ones"), "p")
     assert drawn_from(SETTINGS, "p") != drawn_from(SETTINGS, "q")
+
+
+def test_a_sweep_counts_its_programs() -> None:
+    parts = compiled_in(SETTINGS, "p")
+    other = compiled_in(changed("model.dropout", 0.5), "p")
+    counted = Compilations()
+    assert [counted.new(*job) for job in ((parts, ()), (parts, ()), (other, ()), (parts, ()))] == [
+        "the first",
+        None,
+        "another model",
+        None,
+    ]
+    assert (counted.new(parts, (10, 120)), counted.new(parts, (10, 120))) == ("another size", None)
+    assert [counted.new(None, ()) for _ in range(2)] == ["of its own"] * 2
+    assert counted.count == 5

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.jobs.compose import compose
 from harness.cli.jobs.prepare import prepare_jobs
 from harness.cli.terminal.console import messages, results
 from harness.errors import InputError
+from harness.plan.compiled_in import Compilations
+
+if TYPE_CHECKING:
+    from harness.train.job import Job
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,28 +27,39 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.table import Table
 
-    from harness.store.read import finished_folds
+    from harness.store.read import finished_hashes
 
+    known, compiled = finished_hashes(store), Compilations()
     rows: list[dict[str, Any]] = []
     for job in jobs:
-        stored = {} if job.force else finished_folds(store, job.description.identity.folds)
+        stored = 0 if job.force else sum(hashed in known for hashed in job.description.identity.folds.values())
+        left = len(job.job.folds) - stored
         rows.append(
             {
                 "study": job.description.study,
                 "job": job.description.name,
                 "folds": len(job.job.folds),
-                "stored": len(stored),
-                "epochs": job.job.epochs * (len(job.job.folds) - len(stored)),
+                "stored": stored,
+                "epochs": job.job.epochs * left,
+                "program": compiled.new(job.job.compiled_in, _sizes(job.job)) if left else None,
             }
         )
     if form == "json":
-        print(json.dumps({"jobs": rows}))
+        print(json.dumps({"jobs": rows, "programs": compiled.count}))
         return 0
-    table = Table("study", "job", "folds", "in the store", "epochs to train")
+    table = Table("study", "job", "folds", "in the store", "epochs to train", "new program")
     for row in rows:
-        table.add_row(row["study"], row["job"], str(row["folds"]), str(row["stored"]), str(row["epochs"]))
+        table.add_row(*(str(row[name]) for name in ("study", "job", "folds", "stored", "epochs")), row["program"] or "")
     results().print(table)
+    results().print(f"{len(rows)} jobs, {compiled.count} programs to compile", highlight=False)
     return 0
+
+
+def _sizes(job: Job) -> tuple[Any, ...]:
+    """What XLA compiles anew for: sizes of batches and of folds."""
+    if not job.jit_compile:
+        return ()
+    return job.batch_size, sorted({(len(fold.train), len(fold.validation)) for fold in job.folds})
 
 
 def _take_format(arguments: list[str]) -> tuple[list[str], str]:

@@ -13,18 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
+import yaml
 
 from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.job_rules import check_job, try_building
+from harness.cli.jobs.make import Shared, make
 from harness.cli.jobs.optimizer_rules import check_optimizer
-from harness.cli.terminal.console import messages
 from harness.data import Dataset
 from harness.errors import InputError, proposal
 from harness.observe.find_loop import loop_file
-from harness.plan.compiled_in import compiled_in, drawn_from
+from harness.plan.compiled_in import compiled_in, drawn_from, optimizer_kind
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.identity import identify, observing_code
 from harness.store.schema import flatten
@@ -32,6 +30,7 @@ from harness.store.write import JobDescription
 from harness.train.job import Job
 from harness.train.precision import check_precision, model_in, optimizer_in
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # Settings that say where and whether to work, not what to compute.
 _NOT_TRAINING = ("study", "tracking", "force", "experiment")
 
@@ -54,76 +53,44 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
-    datasets: dict[str, Dataset] = {}
-    built: set[str] = set()
+    shared = Shared()
     common = set.intersection(*(set(composition.overrides) for composition in compositions))
-    return [_resolve_one(composition, datasets, built, common) for composition in compositions]
+    return [_resolve_one(composition, shared, common) for composition in compositions]
 
 
-def _resolve_one(
-    composition: Composition, datasets: dict[str, Dataset], built: set[str], common: set[str]
-) -> ResolvedJob:
+def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> ResolvedJob:
     settings = composition.settings
     _check_scalars(settings)
     check_precision(settings["precision"])
     check_optimizer(settings["optimizer"])
-    key = json.dumps(settings["dataset"], sort_keys=True)
-    if key not in datasets:
-        datasets[key] = make("dataset", settings["dataset"])
-        for note in datasets[key].notes:
-            messages().print(f"{datasets[key].name}: {note}", highlight=False, markup=False, soft_wrap=True)
-    dataset = datasets[key]
-    folds = tuple(make("cv", settings["cv"])(dataset.y, dataset.training_rows, settings["seed"]))
+    dataset = shared.dataset(settings["dataset"])
+    folds = shared.folds(settings, dataset)
+    model = shared.once(("model", settings["model"], settings["initializer"]), lambda: _model_factory(settings))
     job = Job(
         dataset=dataset,
         folds=folds,
-        model=model_in(settings["precision"], _model_factory(settings)),
-        optimizer=optimizer_in(settings["precision"], make("optimizer", settings["optimizer"])),
-        method=make("method", settings["method"]),
+        model=model_in(settings["precision"], model),
+        optimizer=optimizer_in(settings["precision"], shared.make("optimizer", settings["optimizer"])),
+        method=shared.make("method", settings["method"]),
         batch_size=settings["batch_size"],
         epochs=settings["epochs"],
         seed=settings["seed"],
         jit_compile=settings["jit_compile"],
-        loss=None if settings["loss"] is None else make("loss", settings["loss"]),
+        loss=None if settings["loss"] is None else shared.make("loss", settings["loss"]),
         gradient_statistics=settings["gradient_statistics"],
         validation_batch_size=settings["validation_batch_size"],
         class_weight=settings["class_weight"],
     )
     job = replace(job, compiled_in=compiled_in(settings, job.problem), drawn_from=drawn_from(settings, job.problem))
     check_job(job)
-    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "optimizer", "loss", "precision")}
-    signature = json.dumps(parts, sort_keys=True)
-    if signature not in built:
+    parts = {name: settings[name] for name in ("dataset", "model", "initializer", "loss", "precision")}
+    signature = json.dumps([parts, optimizer_kind(settings["optimizer"], xla=True)], sort_keys=True)
+    if signature not in shared.built:  # numbers were checked above
         try_building(job)
-        built.add(signature)
+        shared.built.add(signature)
     return ResolvedJob(
         job, _describe(composition, dataset, folds, common), settings["force"], settings["tracking"]["uri"]
     )
-
-
-def make(field: str, settings: Mapping[str, Any]) -> Any:
-    """Instantiate what a config node names.
-
-    Raises:
-        InputError: the callable cannot be found, or refuses its arguments.
-    """
-    if not isinstance(settings, Mapping) or "_target_" not in settings:
-        raise InputError(
-            field,
-            settings,
-            "a mapping with a _target_",
-            f"name a callable: {proposal(field, {'_target_': 'my_module.my_function'})}",
-        )
-    try:
-        return instantiate(settings, _convert_="all")
-    except HydraException as error:
-        cause = error.__cause__
-        if isinstance(cause, InputError):
-            raise cause from None
-        reason = " ".join(str(cause or error).split())[:300]
-        raise InputError(
-            field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
-        ) from error
 
 
 def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -184,7 +151,7 @@ def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold],
         name=" ".join([label, *varied]),
         settings=settings,
         config=_group_config(composition, dataset),
-        config_text=OmegaConf.to_yaml(dict(settings)),
+        config_text=yaml.dump(dict(settings), Dumper=_DUMPER, sort_keys=False, allow_unicode=True),
         dataset=(dataset.name, dataset.digest, "; ".join((dataset.source, *dataset.notes))),
         epochs=settings["epochs"],
         folds_digest=folds_digest(folds),

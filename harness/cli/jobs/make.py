@@ -1,0 +1,92 @@
+"""From what a configuration names to objects, made once where several jobs name the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+
+from harness.cli.terminal.console import messages
+from harness.data import Dataset
+from harness.errors import InputError, proposal
+from harness.plan.folds import Fold
+
+
+def make(field: str, settings: Mapping[str, Any]) -> Any:
+    """Instantiate what a config node names.
+
+    Raises:
+        InputError: the callable cannot be found, or refuses its arguments.
+    """
+    if not isinstance(settings, Mapping) or "_target_" not in settings:
+        raise InputError(
+            field,
+            settings,
+            "a mapping with a _target_",
+            f"name a callable: {proposal(field, {'_target_': 'my_module.my_function'})}",
+        )
+    try:
+        return instantiate(settings, _convert_="all")
+    except HydraException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        reason = " ".join(str(cause or error).split())[:300]
+        raise InputError(
+            field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
+        ) from error
+
+
+class Shared:
+    """What equal settings of several jobs give, made once for all of them."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+        self._folds: dict[str, tuple[Fold, ...]] = {}
+        self.built: set[str] = set()
+
+    def make(self, field: str, node: Mapping[str, Any]) -> Any:
+        """See `make`; what is not plainly ours or Keras's is made anew for each job, as it may carry something."""
+        return self.once((field, node), lambda: make(field, node))
+
+    def once(self, named: Any, maker: Callable[[], Any]) -> Any:
+        """What the maker makes, once for equal names in a configuration if they name only what is ours or Keras's."""
+        if not all(target.startswith(("harness.", "keras.")) for target in _targets(named)):
+            return maker()
+        key = json.dumps(named, sort_keys=True)
+        if key not in self._made:
+            self._made[key] = maker()
+        return self._made[key]
+
+    def dataset(self, node: Mapping[str, Any]) -> Dataset:
+        """The data set, loaded once whoever's it is; what is to be said about it is said."""
+        key = "loaded" + json.dumps(node, sort_keys=True)
+        if key not in self._made:
+            data = self._made[key] = make("dataset", node)
+            for note in data.notes:
+                messages().print(f"{data.name}: {note}", highlight=False, markup=False, soft_wrap=True)
+        return self._made[key]  # type: ignore[no-any-return]
+
+    def folds(self, settings: Mapping[str, Any], dataset: Dataset) -> tuple[Fold, ...]:
+        """The folds that the splitter makes of the data; a splitter of the user's own splits for each job."""
+        splitter = self.make("cv", settings["cv"])
+        own = not all(target.startswith("harness.") for target in _targets(settings["cv"]))
+        key = json.dumps([settings["cv"], settings["dataset"], settings["seed"]], sort_keys=True)
+        if own or key not in self._folds:
+            self._folds[key] = tuple(splitter(dataset.y, dataset.training_rows, settings["seed"]))
+        return self._folds[key]
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Every callable that a piece of configuration names."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        for inner in node.values():
+            yield from _targets(inner)
+    elif isinstance(node, (list, tuple)):
+        for inner in node:
+            yield from _targets(inner)
