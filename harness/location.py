@@ -1,4 +1,4 @@
-"""Where things are: the shipped configuration and the default tracking store.
+"""Where things are: the shipped configuration, the default tracking store, code that is the user's own.
 
 Light to import: the command line answers ``--help`` through here.
 """
@@ -6,6 +6,8 @@ Light to import: the command line answers ``--help`` through here.
 from __future__ import annotations
 
 import os
+import sysconfig
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -22,6 +24,15 @@ def experiments_folder() -> Path:
     """The reproduced articles: inside an installed package, or beside it in a source checkout."""
     inside = _PACKAGE / "experiments"
     return inside if inside.is_dir() else _PACKAGE.parent / "experiments"
+
+
+@cache
+def is_own_code(file: str | Path) -> bool:
+    """Whether a source file is the user's: no part of Python, of an installed package, or of harness."""
+    path = Path(file).resolve()
+    standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    installed = any(path.is_relative_to(folder) for folder in (_PACKAGE, *standard))
+    return not installed and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
 def in_checkout() -> bool:

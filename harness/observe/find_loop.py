@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -12,6 +14,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from harness.errors import InputError, near_miss
+from harness.observe.neighbours import Neighbours, neighbours_in
 
 Loop = Callable[..., Any]
 _FIELD = "method.target"
@@ -28,20 +31,19 @@ def find_loop(target: str) -> Loop:
     place, separator, name = str(target).rpartition(":")
     if not separator or not place or not name:
         raise InputError(_FIELD, target, _ALLOWED, "name the file and the function: my_loops.py:train")
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    file = loop_source(target)
+    module = _load_file(file, place) if isinstance(file, Path) else _load_module(place)
     found = getattr(module, name, None)
     if not callable(found):
         functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
         raise InputError(_FIELD, target, ", ".join(functions) or "a module with a function", near_miss(name, functions))
-    return found  # type: ignore[no-any-return]
+    return _at_home(found, neighbours_in(file.parent)) if isinstance(file, Path) else found
 
 
-def loop_file(target: str) -> Path:
-    """The source file of a loop, without running it where it is named as a file."""
+def loop_source(target: str) -> Path | str:
+    """Where a loop's code is: its file, or the dotted name of its module."""
     place = str(target).rpartition(":")[0]
-    if place.endswith(".py"):
-        return Path(place).resolve()
-    return Path(inspect.getfile(find_loop(target)))
+    return Path(place).resolve() if place.endswith(".py") else place
 
 
 def contract(loop: Loop, target: str) -> Literal["train", "step"]:
@@ -83,23 +85,32 @@ def options_named(loop: Loop, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InputError(_FIELD, str(path), "a Python file that exists", "give its path from the working directory")
-    name = f"_harness_loop_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+def _load_file(file: Path, place: str) -> ModuleType:
+    if not file.is_file():
+        raise InputError(_FIELD, place, "a Python file that exists", "give its path from the working directory")
+    name = f"_harness_loop_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))  # a script finds its neighbours
     try:
-        spec.loader.exec_module(module)
+        with neighbours_in(file.parent).first():
+            spec.loader.exec_module(module)
     except Exception as error:
-        raise _broken(str(path), error) from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
+        raise _broken(place, error) from error
     return module
+
+
+def _at_home(loop: Loop, neighbours: Neighbours) -> Loop:
+    """The loop, with what it imports while it runs found where its file finds it."""
+
+    @functools.wraps(loop, updated=())
+    def at_home(*arguments: Any, **options: Any) -> Any:
+        with neighbours.first():
+            return loop(*arguments, **options)
+
+    return at_home
 
 
 def _load_module(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.digests import digest_arrays, digest_settings
 from harness.plan.folds import Fold, folds_digest
+from harness.plan.imports import Source
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The modules a fold's bits depend on. Statistics, figures, tracking and the command line are not
@@ -48,6 +49,8 @@ TRAINING_CODE = (
     "train/start_states.py",
     "train/trainee.py",
 )
+# And where a user's own loop is observed, on these too.
+OBSERVING_CODE = ("observe", "train/methods/custom.py")
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
 # Variables that choose among kernels, or devices, which round differently.
 KERNEL_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES")
@@ -69,7 +72,7 @@ class JobIdentity:
 
 
 def identify(
-    settings: Mapping[str, Any], dataset_digest: str, folds: Iterable[Fold], extra_code: Iterable[Path] = ()
+    settings: Mapping[str, Any], dataset_digest: str, folds: Iterable[Fold], own_code: Iterable[Source] = ()
 ) -> JobIdentity:
     """Hash a job.
 
@@ -78,12 +81,13 @@ def identify(
             entry ``cv`` counts for the job but not for its folds.
         dataset_digest: of the rows and labels.
         folds: the job's folds.
-        extra_code: files of the user's own that take part in training.
+        own_code: modules of the user's own that take part in training (`harness.plan.imports`), and ours
+            that do so for their sake.
     """
     folds = list(folds)
     base = {
         "dataset": dataset_digest,
-        "code": code_digest(tuple(extra_code)),
+        "code": code_digest(own_code),
         "versions": versions(),
         "machine": machine(),
     }
@@ -129,22 +133,33 @@ def machine() -> dict[str, str]:
     return {"processor": platform.machine(), "threads": threads, **chosen}
 
 
-def observing_code() -> list[Path]:
+def observing_code() -> set[Source]:
     """Our files that take part in a result only where a user's own loop is observed."""
-    return [_PACKAGE / "train" / "methods" / "custom.py", *sorted((_PACKAGE / "observe").glob("*.py"))]
+    return set(_files(OBSERVING_CODE))
+
+
+def code_digest(own_code: Iterable[Source] = ()) -> str:
+    """SHA-256 of the source files that take part in training, wherever the user's lie."""
+    sha = hashlib.sha256(_training_digest().encode())
+    for name, digest in sorted((name, hashlib.sha256(file.read_bytes()).hexdigest()) for name, file in own_code):
+        sha.update(f"{name}\0{digest}\0".encode())
+    return sha.hexdigest()
 
 
 @cache
-def code_digest(extra: tuple[Path, ...] = ()) -> str:
-    """SHA-256 of the source files that take part in training."""
+def _training_digest() -> str:
     sha = hashlib.sha256()
-    for name in TRAINING_CODE:
+    for name, file in _files(TRAINING_CODE):
+        sha.update(name.encode() + b"\0" + file.read_bytes())
+    return sha.hexdigest()
+
+
+def _files(names: Iterable[str]) -> Iterator[Source]:
+    """The files of this package that some of its files and folders are."""
+    for name in names:
         path = _PACKAGE / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            sha.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
-    for file in extra:
-        sha.update(file.name.encode() + b"\0" + file.read_bytes())
-    return sha.hexdigest()
+            yield file.relative_to(_PACKAGE).as_posix(), file
 
 
 @cache

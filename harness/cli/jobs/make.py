@@ -12,7 +12,9 @@ from hydra.utils import instantiate
 from harness.cli.terminal.console import messages
 from harness.data import Dataset
 from harness.errors import InputError, proposal
+from harness.observe.find_loop import loop_source
 from harness.plan.folds import Fold
+from harness.plan.imports import imports_noted
 
 
 def make(field: str, settings: Mapping[str, Any]) -> Any:
@@ -28,8 +30,10 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
             "a mapping with a _target_",
             f"name a callable: {proposal(field, {'_target_': 'my_module.my_function'})}",
         )
+    loop = settings.get("target") if field == "method" else None
     try:
-        return instantiate(settings, _convert_="all")
+        with imports_noted(loop_source(loop) if loop else settings["_target_"]):
+            return instantiate(settings, _convert_="all")
     except HydraException as error:
         cause = error.__cause__
         if isinstance(cause, InputError):
@@ -54,7 +58,7 @@ class Shared:
 
     def once(self, named: Any, maker: Callable[[], Any]) -> Any:
         """What the maker makes, once for equal names in a configuration if they name only what is ours or Keras's."""
-        if not all(target.startswith(("harness.", "keras.")) for target in _targets(named)):
+        if not all(target.startswith(("harness.", "keras.")) for target in targets_in(named)):
             return maker()
         key = json.dumps(named, sort_keys=True)
         if key not in self._made:
@@ -73,20 +77,20 @@ class Shared:
     def folds(self, settings: Mapping[str, Any], dataset: Dataset) -> tuple[Fold, ...]:
         """The folds that the splitter makes of the data; a splitter of the user's own splits for each job."""
         splitter = self.make("cv", settings["cv"])
-        own = not all(target.startswith("harness.") for target in _targets(settings["cv"]))
+        own = not all(target.startswith("harness.") for target in targets_in(settings["cv"]))
         key = json.dumps([settings["cv"], settings["dataset"], settings["seed"]], sort_keys=True)
         if own or key not in self._folds:
             self._folds[key] = tuple(splitter(dataset.y, dataset.training_rows, settings["seed"]))
         return self._folds[key]
 
 
-def _targets(node: Any) -> Iterator[str]:
+def targets_in(node: Any) -> Iterator[str]:
     """Every callable that a piece of configuration names."""
     if isinstance(node, Mapping):
         if "_target_" in node:
             yield str(node["_target_"])
         for inner in node.values():
-            yield from _targets(inner)
+            yield from targets_in(inner)
     elif isinstance(node, (list, tuple)):
         for inner in node:
-            yield from _targets(inner)
+            yield from targets_in(inner)

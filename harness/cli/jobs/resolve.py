@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,15 @@ import yaml
 
 from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.job_rules import check_job, try_building
-from harness.cli.jobs.make import Shared, make
+from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.optimizer_rules import check_optimizer
 from harness.data import Dataset
 from harness.errors import InputError, proposal
-from harness.observe.find_loop import loop_file
+from harness.observe.find_loop import loop_source
 from harness.plan.compiled_in import compiled_in, drawn_from, optimizer_kind
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.identity import identify, observing_code
+from harness.plan.imports import Source, own_sources
 from harness.store.schema import flatten
 from harness.store.write import JobDescription
 from harness.train.job import Job
@@ -55,7 +56,7 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
         sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
     shared = Shared()
     common = set.intersection(*(set(composition.overrides) for composition in compositions))
-    return [_resolve_one(composition, shared, common) for composition in compositions]
+    return _told_apart([_resolve_one(composition, shared, common) for composition in compositions])
 
 
 def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> ResolvedJob:
@@ -179,6 +180,22 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
     return label(switches, choice), label(rest, choice.removesuffix("_control"))
 
 
+def _told_apart(jobs: list[ResolvedJob]) -> list[ResolvedJob]:
+    """Let the labels of loops in equally named files begin with their folders."""
+    targets = {str(job.description.settings["method"].get("target", "")) for job in jobs}
+    alike = Counter(Path(target).name for target in targets)
+
+    def labelled(job: ResolvedJob) -> ResolvedJob:
+        path = Path(str(job.description.settings["method"].get("target", "")))
+        if alike[path.name] == 1:
+            return job
+        texts = {name: getattr(job.description, name) for name in ("method", "name", "control_of")}
+        longer = {name: text and text.replace(path.name, str(path), 1) for name, text in texts.items()}
+        return replace(job, description=replace(job.description, **longer))
+
+    return [labelled(job) for job in jobs]
+
+
 def _chosen(composition: Composition, group: str) -> str:
     """The group's option; for ``any`` and ``custom``, the name of the user's own callable."""
     choice = composition.choices[group]
@@ -210,22 +227,8 @@ def _group_config(composition: Composition, dataset: Dataset) -> dict[str, Any]:
     return config
 
 
-def _user_code(settings: Mapping[str, Any]) -> Iterator[Path]:
-    """Files of callables that are neither ours nor Keras's: their code takes part in the result."""
+def _user_code(settings: Mapping[str, Any]) -> set[Source]:
+    """Files that are neither ours nor of an installed package: their code takes part in the result."""
     loop = settings["method"].get("target")
-    if loop is not None:
-        yield from (loop_file(str(loop)), *observing_code())
-    targets = sorted({value for key, value in flatten(settings).items() if key.rpartition(".")[2] == "_target_"})
-    for target in targets:
-        module = target.rpartition(".")[0]
-        if module.partition(".")[0] in ("harness", "keras", "tensorflow"):
-            continue
-        while module:
-            try:
-                file = importlib.import_module(module).__file__
-            except ImportError:
-                module = module.rpartition(".")[0]
-                continue
-            if file:
-                yield Path(file)
-            break
+    found = set() if loop is None else own_sources(loop_source(loop)) | observing_code()
+    return found.union(*(own_sources(target) for target in targets_in(settings)))

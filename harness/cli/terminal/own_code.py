@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.location import is_own_code
 
-_NOT_THE_USERS = tuple(
-    str(folder) for folder in (Path(__file__).parents[2], *map(sysconfig.get_path, ("purelib", "platlib", "stdlib")))
-)
-# The module that calls a user's loop.
-_HANDS_OVER = str(Path(__file__).parents[2] / "train" / "methods" / "custom.py")
+# The modules that call a user's loop.
+_HAND_OVER = [str(Path(__file__).parents[2] / name) for name in ("train/methods/custom.py", "observe/find_loop.py")]
 
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """The error's frames from the first that is raised in a loop's own file; empty where none is."""
     frames = traceback.extract_tb(error.__traceback__)
-    handed = [place for place, frame in enumerate(frames) if frame.filename == _HANDS_OVER]
+    handed = [place for place, frame in enumerate(frames) if frame.filename in _HAND_OVER]
     first = handed[-1] + 1 if handed else len(frames)
     return list(frames[first:])
 
 
 def own_line(error: BaseException) -> str:
     """``file.py:12`` of the last frame in the user's own code; empty where none is."""
-    own = [frame for frame in own_frames(error) if not frame.filename.startswith((*_NOT_THE_USERS, "<"))]
+    frames = own_frames(error)
+    own = [frame for frame in frames if not frame.filename.startswith("<") and is_own_code(frame.filename)]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
 
 
