@@ -30,8 +30,8 @@ class EpochRecord:
     @property
     def diverged(self) -> bool:
         """Whether the training or validation loss is NaN or infinite."""
-        losses = (self.metrics.get("train/loss", 0.0), self.metrics.get("val/loss", 0.0))
-        return not all(math.isfinite(loss) for loss in losses)
+        get = self.metrics.get
+        return not (math.isfinite(get("train/loss", 0.0)) and math.isfinite(get("val/loss", 0.0)))
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class FoldResult:
         distinct_orders: how many different row orders the epochs used; 1 means no reshuffling.
         seconds: wall time of the whole fold.
         compile_s: seconds of tracing and compiling, known for the fold that did it; None otherwise.
+        repetition: where folds of several jobs stand together, which of them it is of, e.g. ``seed=1``.
     """
 
     fold: int
@@ -61,6 +62,7 @@ class FoldResult:
     distinct_orders: int
     seconds: float
     compile_s: float | None = None
+    repetition: str = ""
 
     @property
     def diverged_epoch(self) -> int | None:

@@ -7,6 +7,7 @@ fold without a value.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.analyse.axes import require_same_rows
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult, finite, higher_is_better
 
@@ -35,36 +37,23 @@ def group_jobs(jobs: Sequence[JobResult]) -> list[list[JobResult]]:
     studies = list(dict.fromkeys(job.study for job in jobs))
     if len(studies) > 1:
         raise InputError("study", ", ".join(studies), "jobs of one study", "compare each study on its own")
-    groups: list[list[JobResult]] = []
+    groups: dict[str, list[JobResult]] = {}
     for job in jobs:
         # Configurations may hold lists, so they cannot be dictionary keys.
-        home = next((group for group in groups if dict(group[0].config) == dict(job.config)), None)
-        if home is None:
-            groups.append([job])
-        else:
+        home = groups.setdefault(json.dumps(dict(job.config), sort_keys=True, default=repr), [])
+        if home:
             _check_pairing(home, job)
-            home.append(job)
-    return groups
+        home.append(job)
+    return list(groups.values())
 
 
 def _check_pairing(group: Sequence[JobResult], job: JobResult) -> None:
-    first = group[0]
-    names = f"{first.method!r} and {job.method!r}"
     if any((other.method, other.control_of) == (job.method, job.control_of) for other in group):
         raise InputError(
             "jobs", f"two jobs of method {job.method!r} with equal config", "one job per method", "keep the newest"
         )
-    for field, ours, theirs in (
-        ("dataset_digest", first.dataset_digest, job.dataset_digest),
-        ("folds_digest", first.folds_digest, job.folds_digest),
-    ):
-        if ours != theirs:
-            raise InputError(
-                field,
-                f"{ours[:12]} and {theirs[:12]}",
-                f"equal digests: {names} saw other rows, so their folds cannot be paired",
-                "run both again with the same data set, seed and cross-validation",
-            )
+    for field in ("dataset_digest", "folds_digest"):
+        require_same_rows(field, group[0], job)
 
 
 def shown_configs(groups: Sequence[Sequence[JobResult]]) -> list[dict[str, Any]]:
@@ -135,6 +124,20 @@ def _fold_value(fold: FoldResult, metric: str, epoch: Literal["best"] | int) -> 
     at_epoch = (record.metrics.get(metric, math.nan) for record in fold.history if record.epoch == epoch)
     value = float(next(at_epoch, math.nan))
     return value if math.isfinite(value) else math.nan
+
+
+def diverged_folds(job: JobResult) -> set[int]:
+    """Numbers of the folds whose loss became NaN or infinite."""
+    return {fold.fold for fold in job.folds if fold.diverged_epoch is not None}
+
+
+def control_distance(job: JobResult, moved: JobResult, metric: str, epoch: Epoch) -> float | None:
+    """Largest absolute difference to a 1-ulp control over shared folds; infinite when only one diverged in a fold."""
+    mine, other = fold_values(job, metric, epoch), fold_values(moved, metric, epoch)
+    shared = mine.keys() & other.keys()
+    if shared & (diverged_folds(job) ^ diverged_folds(moved)):
+        return math.inf
+    return max(finite(abs(mine[fold] - other[fold]) for fold in shared), default=None)
 
 
 def mean_std_curves(job: JobResult, metric: str) -> Curves:

@@ -9,20 +9,26 @@ The folds of a cross-validation share training rows, so their differences are co
 the ordinary t-test finds differences that are not there. Intervals and t-tests here carry
 the correction of Nadeau and Bengio (2003), "Inference for the Generalization Error", Machine
 Learning 52: 239-281, section 3: the variance of the mean is the sample variance times
-``1/n + test_rows/train_rows`` instead of times ``1/n``.
+``1/n + test_rows/train_rows`` instead of times ``1/n``. Repeated cross-validation takes the same
+with n = repetitions times folds: the corrected repeated k-fold test of Bouckaert and Frank (2004),
+"Evaluating the replicability of significance tests for comparing learning algorithms", PAKDD,
+LNCS 3056: 3-12, equation 3.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 Interval = tuple[float | None, float | None]
+
+_FEW = 13  # up to here SciPy's signed-rank test is exact also with ties
 
 
 def mean(values: Values) -> float | None:
@@ -71,7 +77,7 @@ def paired_interval(differences: Values, train_rows: float, test_rows: float, co
     if error is None:
         return None, None
     centre = _mean(array)
-    reach = float(stats.t.ppf((1 + confidence) / 2, array.size - 1)) * error
+    reach = float(special.stdtrit(array.size - 1, (1 + confidence) / 2)) * error
     return centre - reach, centre + reach
 
 
@@ -96,7 +102,7 @@ def prediction_interval(values: Values, confidence: float = 0.95) -> tuple[float
     array = _finite_vector(values)
     if array.size < 2:
         return None
-    reach = float(stats.t.ppf((1 + confidence) / 2, array.size - 1)) * _std(array) * math.sqrt(1 + 1 / array.size)
+    reach = float(special.stdtrit(array.size - 1, (1 + confidence) / 2)) * _std(array) * math.sqrt(1 + 1 / array.size)
     return _mean(array) - reach, _mean(array) + reach
 
 
@@ -125,7 +131,7 @@ def corrected_t_test(differences: Values, train_rows: float, test_rows: float) -
     centre = _mean(array)
     if error == 0:
         return 1.0 if centre == 0 else 0.0
-    return float(2 * stats.t.sf(abs(centre) / error, array.size - 1))
+    return float(2 * special.stdtr(array.size - 1, -abs(centre) / error))
 
 
 def tost(differences: Values, margin: float, train_rows: float, test_rows: float) -> float | None:
@@ -159,17 +165,17 @@ def tost(differences: Values, margin: float, train_rows: float, test_rows: float
     if error == 0:
         return 0.0 if centre == 0 or abs(centre) < margin else 1.0
     # The two one-sided p-values mirror each other, so the larger belongs to the nearer bound.
-    return float(stats.t.sf((margin - abs(centre)) / error, array.size - 1))
+    return float(special.stdtr(array.size - 1, (abs(centre) - margin) / error))
 
 
 def wilcoxon(differences: Values) -> float | None:
     """Two-sided p of the Wilcoxon signed-rank test, without any correction for shared rows.
 
     Wilcoxon (1945), "Individual comparisons by ranking methods", Biometrics Bulletin 1: 80-83,
-    by `scipy.stats.wilcoxon` with ``method="auto"``. Zero differences are dropped before
-    ranking, as in that paper. With up to 50 differences and no ties in size the p is exact;
-    with ties it is exact up to 13 (all sign flips) and a normal approximation above that.
-    Five folds cannot give a p below 2/2⁵ = 0.0625.
+    Zero differences are dropped before ranking, as in that paper. With up to 50 differences and no
+    ties in size the p is exact; with ties it is exact up to 13 and above that a normal
+    approximation, both as `scipy.stats.wilcoxon` has it. Five folds cannot give a p below
+    2/2⁵ = 0.0625.
 
     Args:
         differences: shape ``(n,)``.
@@ -185,7 +191,24 @@ def wilcoxon(differences: Values) -> float | None:
         return None
     if not array.any():
         return 1.0
+    if array.size <= _FEW:
+        return _exact_signed_rank(array[array != 0])
     return float(stats.wilcoxon(array, zero_method="wilcox", correction=False, method="auto").pvalue)
+
+
+def _exact_signed_rank(array: npt.NDArray[np.float64]) -> float:
+    """Two-sided p over all sign flips, ties in size sharing their mean rank; SciPy draws each flip, which is slow."""
+    size = np.abs(array)
+    ranks = (size[:, None] > size).sum(axis=1) + ((size[:, None] == size).sum(axis=1) + 1) / 2
+    sums = _flips(array.size) @ ranks  # halves and whole numbers, so equal sums are equal
+    at = ranks[array > 0].sum()
+    return float(min(1.0, 2 * min(np.mean(sums <= at), np.mean(sums >= at))))
+
+
+@functools.cache
+def _flips(n: int) -> npt.NDArray[np.float64]:
+    """All ways to choose among n, shape (2ⁿ, n), 1 where chosen."""
+    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -1,8 +1,8 @@
 """One verdict for a pair of training methods, and what a reader must know besides.
 
 * ``identical``: the final weights of every fold have the same bits;
-* ``equivalent``: the equivalence test puts the difference within the margin, and both methods
-  diverged in the same folds, if any;
+* ``equivalent``: the equivalence test, after Holm's correction over the study, puts the difference
+  within the margin, and both methods diverged in the same folds, if any;
 * ``different``: the corrected t-test, after Holm's correction over the study, finds a
   difference, and it is larger than what a 1-ulp change of the initial weights does (where a
   control measured that);
@@ -14,22 +14,43 @@ The first that holds is the verdict. Tests decide at the 5 % level.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
+from harness.analyse import paired_tests
 from harness.analyse.paired_tests import Interval
+from harness.records import higher_is_better
 
 Verdict = Literal["identical", "equivalent", "different", "inconclusive"]
 
 ALPHA = 0.05
+ACCURACY_MARGIN = 0.01
+RELATIVE_MARGIN = 0.05
 # A control this many times the margin says that the margin asks for more than the setting can repeat.
 CHAOTIC = 3.0
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The two spreads of repeated cross-validation told apart; sample standard deviations (ddof 1).
+
+    Attributes:
+        repetitions: how many have a value.
+        between: of the repetitions' means; None below two.
+        within: of folds about their repetition's mean, pooled over repetitions; None without two folds.
+    """
+
+    repetitions: int
+    between: float | None
+    within: float | None
+
+
+@dataclass(frozen=True)
 class MethodSummary:
-    """One method in one group.
+    """One method in one group; or one level of another axis, where that is compared.
 
     Attributes:
         label: the method's name.
@@ -43,6 +64,7 @@ class MethodSummary:
         final_weights: digest of every fold's final weights, as ``folds``; None without the fold.
         train_rows: mean number of rows a fold trained on.
         validation_rows: mean number of rows a fold was validated on.
+        spread: between repetitions and between folds, where repetitions were joined.
     """
 
     label: str
@@ -55,6 +77,7 @@ class MethodSummary:
     final_weights: tuple[str | None, ...]
     train_rows: float
     validation_rows: float
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +96,9 @@ class Pair:
         p_tost: equivalence test within ``margin``; None when n < 2.
         margin: the largest difference that does not matter; None when a has no value.
         control: larger of the two methods' 1-ulp controls; None when neither has one.
+        p_tost_holm: ``p_tost`` after Holm's correction over all pairs of the study.
+        std: sample standard deviation of the differences; None when n < 2.
+        test_share: validation rows over training rows, the part of the correction that more folds leave as it is.
         verdict: see the module's docstring.
         note: what a reader must know besides; None when nothing.
     """
@@ -88,18 +114,72 @@ class Pair:
     p_tost: float | None
     margin: float | None
     control: float | None
+    p_tost_holm: float | None = None
+    std: float | None = None
+    test_share: float = 0.0
     verdict: Verdict = "inconclusive"
     note: str | None = None
 
 
-def judged(pair: Pair, methods: Mapping[str, MethodSummary]) -> Pair:
+def spread_of(parts: Sequence[Sequence[float]]) -> Spread:
+    """The spread between and within repetitions.
+
+    ``between`` is the standard deviation of the repetitions' means, ``within`` the square root of the mean square
+    of folds about the mean of their repetition: of a one-way analysis of variance, with k folds each, the mean
+    squares are ``k between²`` and ``within²``.
+
+    Args:
+        parts: the folds' values of each repetition, all finite.
+    """
+    known = [np.asarray(part, dtype=np.float64) for part in parts if len(part)]
+    squares = sum(float(((part - part.mean()) ** 2).sum()) for part in known)
+    free = sum(len(part) - 1 for part in known)
+    return Spread(
+        repetitions=len(known),
+        between=paired_tests.std([float(part.mean()) for part in known]),
+        within=math.sqrt(squares / free) if free else None,
+    )
+
+
+def default_margin(metric: str, mean: float | None) -> float | None:
+    """The largest difference that does not matter: 0.01 for accuracies, else 5 % of the size of method a's mean."""
+    if higher_is_better(metric):
+        return ACCURACY_MARGIN
+    return None if mean is None else RELATIVE_MARGIN * abs(mean)
+
+
+def margin_words(metric: str, margin: float | None) -> str:
+    """How margins were set."""
+    if margin is not None:
+        return f"{margin:g} absolute, as given"
+    if higher_is_better(metric):
+        return f"{ACCURACY_MARGIN:g} absolute"
+    return f"{100 * RELATIVE_MARGIN:g} % of the absolute mean of method a"
+
+
+def judge_all(drafts: Sequence[tuple[Pair, MethodSummary, MethodSummary]]) -> list[Pair]:
+    """Correct both tests over all pairs by Holm, and judge each.
+
+    Each family keeps its own promise: in at most 5 % of studies is any pair wrongly called ``different``, and in at
+    most 5 % is any wrongly called ``equivalent``.
+    """
+    pairs = [pair for pair, _, _ in drafts]
+    different = paired_tests.holm([pair.p_corrected_t for pair in pairs])
+    equivalent = paired_tests.holm([pair.p_tost for pair in pairs])
+    return [
+        judged(replace(pair, p_holm=p, p_tost_holm=tost), a, b)
+        for (pair, a, b), p, tost in zip(drafts, different, equivalent, strict=True)
+    ]
+
+
+def judged(pair: Pair, a: MethodSummary, b: MethodSummary) -> Pair:
     """The pair with its verdict and note filled in.
 
     Args:
-        pair: with every number, ``p_holm`` included.
-        methods: label to summary of the pair's group.
+        pair: with every number, ``p_holm`` and ``p_tost_holm`` included.
+        a: the first method.
+        b: the second.
     """
-    a, b = methods[pair.a], methods[pair.b]
     verdict = _verdict_by_tests(pair, a, b)
     if verdict == "equivalent" and a.diverged_folds != b.diverged_folds:
         # Folds that only one method survives are a difference which the remaining folds cannot show.
@@ -123,7 +203,7 @@ def _verdict_by_tests(pair: Pair, a: MethodSummary, b: MethodSummary) -> Verdict
     weights = [both for both in zip(a.final_weights, b.final_weights, strict=True) if both != (None, None)]
     if weights and all(one and one == other for one, other in weights):
         return "identical"
-    if pair.p_tost is not None and pair.p_tost < ALPHA:
+    if pair.p_tost_holm is not None and pair.p_tost_holm < ALPHA:
         return "equivalent"
     if pair.p_holm is not None and pair.p_holm < ALPHA:
         return "different"

@@ -78,7 +78,7 @@ def test_summary_of_a_method() -> None:
 def test_json_has_the_agreed_keys_and_no_nan() -> None:
     jobs = [curves("fit", folds=3), curves("tape", folds=3, shift=0.2, diverging=[2])]
     told = as_dict(compare(jobs))
-    assert list(told) == ["study", "metric", "epoch", "margin", "groups"]
+    assert list(told) == ["study", "metric", "epoch", "margin", "groups", "by", "over", "overall"]
     assert (told["study"], told["metric"], told["epoch"]) == ("demo", "val/loss", "last")
     (group,) = told["groups"]
     assert set(group) == {"config", "methods", "pairs"}
@@ -86,7 +86,7 @@ def test_json_has_the_agreed_keys_and_no_nan() -> None:
     assert group["methods"]["tape"]["folds"][1] is None
     assert (group["methods"]["tape"]["n"], group["methods"]["tape"]["diverged"]) == (2, 1)
     issue_keys = {"a", "b", "difference", "ci95", "p_corrected_t", "p_wilcoxon", "p_holm", "p_tost", "verdict"}
-    assert set(group["pairs"][0]) == issue_keys | {"margin", "n", "control", "note"}
+    assert set(group["pairs"][0]) == issue_keys | {"p_tost_holm", "margin", "n", "control", "note"}
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 

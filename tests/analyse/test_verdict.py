@@ -10,6 +10,7 @@ from scipy import stats
 from synthetic_jobs import CONFIG, one_epoch, only_pair, pair_of
 
 from harness.analyse.compare import as_dict, compare
+from harness.analyse.paired_tests import corrected_t_test
 from harness.analyse.verdict import Pair
 
 FIT = [0.50, 0.54, 0.47, 0.52, 0.49]
@@ -127,3 +128,55 @@ def test_a_control_that_diverges_alone_outweighs_any_difference() -> None:
     assert pair.verdict == "inconclusive"
     jobs = [one_epoch("fit", FIT), one_epoch("tape", TAPE), one_epoch("m", [*FIT[:4], math.nan], control_of="fit")]
     assert as_dict(compare(jobs))["groups"][0]["pairs"][0]["control"] is None
+
+
+def repeated_folds(rng: np.random.Generator, methods: int, folds: int = 10) -> np.ndarray:
+    """Noise of shape (methods, folds), correlated as the correction of Nadeau and Bengio takes it to be."""
+    shared = 1 / folds
+    return math.sqrt(shared) * rng.normal(size=(methods, 1)) + math.sqrt(1 - shared) * rng.normal(size=(methods, folds))
+
+
+def test_pairs_that_differ_by_exactly_the_margin_are_called_equivalent_in_at_most_5_percent_of_studies() -> None:
+    rng, studies = np.random.default_rng(11), 400
+    rows = {"train_rows": 90, "validation_rows": 10}
+    called, uncorrected = 0, 0
+    for _ in range(studies):
+        values = 0.8 + np.array([0.0, 0.01, 0.01, 0.01])[:, None] + 0.002 * repeated_folds(rng, 4)
+        jobs = [one_epoch(f"m{m}", list(v), "val/accuracy", **rows) for m, v in enumerate(values)]
+        at_margin = [pair for pair in compare(jobs, metric="val/accuracy").groups[0].pairs if pair.a == "m0"]
+        called += any(pair.verdict == "equivalent" for pair in at_margin)
+        uncorrected += any((pair.p_tost or 0) < 0.05 for pair in at_margin)
+    assert called / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+    assert uncorrected / studies > 0.08  # what the correction is there for
+
+
+def test_methods_that_are_alike_are_called_different_in_at_most_5_percent_of_studies() -> None:
+    rng, studies = np.random.default_rng(12), 400
+    rows = {"train_rows": 90, "validation_rows": 10}
+    called = 0
+    for _ in range(studies):
+        jobs = [one_epoch(f"m{m}", list(v), **rows) for m, v in enumerate(repeated_folds(rng, 4))]
+        called += any(pair.verdict == "different" for pair in compare(jobs).groups[0].pairs)
+    assert called / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_two_learners_alike_under_repeated_cross_validation_are_seldom_called_different() -> None:
+    # Nearest class means on one of two features that are alike: over data sets drawn anew, neither is better.
+    rng, studies, rows = np.random.default_rng(13), 200, 60
+    called, uncorrected = 0, 0
+    for _ in range(studies):
+        y = np.arange(rows) % 2
+        x = rng.normal(size=(rows, 2)) + y[:, None]
+        differences = []
+        for _ in range(3):
+            order = rng.permutation(rows)
+            for fold in range(5):
+                held = order[fold::5]
+                kept = np.setdiff1d(order, held)
+                middle = (x[kept][y[kept] == 0].mean(axis=0) + x[kept][y[kept] == 1].mean(axis=0)) / 2
+                right = (x[held] > middle) == (y[held, None] == 1)
+                differences.append(right[:, 0].mean() - right[:, 1].mean())
+        called += (corrected_t_test(differences, 48, 12) or 0) < 0.05
+        uncorrected += (corrected_t_test(differences, 48, 0) or 0) < 0.05
+    assert called / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+    assert uncorrected / studies > 0.15

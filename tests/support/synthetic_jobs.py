@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,6 +111,39 @@ def curves(
             falls = second != "accuracy"
             metrics[f"{part}/{second}"] = [[v if falls else 1 - v / 1.5 for v in loss] for loss in losses]
     return make_job(method, metrics, **options)
+
+
+def sweep_jobs(**axes: Sequence[Any]) -> list[JobResult]:
+    """A full grid of jobs: by default 2 methods of the same bits × 3 optimizers × 2 batch sizes × 2 seeds.
+
+    The optimizer ``sgd`` is worse by far, and nothing else matters. Every job has 5 folds of 4 epochs.
+    """
+    grid = {
+        "method": ("fit", "tape"),
+        "optimizer": ("sgd", "adam", "rmsprop"),
+        "batch_size": (10, 30),
+        "seed": (0, 1),
+    } | axes
+    jobs = []
+    for place, values in enumerate(itertools.product(*grid.values())):
+        settings = dict(zip(grid, values, strict=True))
+        method = settings.pop("method")
+        # Of the same settings and the same bits, whatever the method.
+        rng = np.random.default_rng(zlib.crc32(repr(sorted(settings.items())).encode()))
+        hard = np.random.default_rng(settings["seed"]).normal(0, 0.05, (5, 1))
+        end = 0.2 + 0.3 * (settings["optimizer"] == "sgd") + hard + rng.normal(0, 0.02, (5, 1))
+        loss = end + np.exp(-np.arange(1, 5)) + rng.normal(0, 0.002, (5, 4))
+        metrics = {
+            "train/loss": loss - 0.02,
+            "val/loss": loss,
+            "val/accuracy": 1 - loss / 3,
+            "grad/norm/mean": 3 * loss,
+        }
+        seed = settings["seed"]
+        weights = [f"{fold} of {sorted(settings.items())}" for fold in range(5)]
+        options = {"weights": weights, "folds_digest": f"{seed}" * 64, "run_id": f"{place:032x}"}
+        jobs.append(make_job(method, metrics, config=CONFIG | settings, **options))
+    return jobs
 
 
 def only_pair(comparison: Comparison) -> Pair:

@@ -1,0 +1,1 @@
+"""A sweep read as a whole: which axis matters, which configurations cannot be told from the best."""
