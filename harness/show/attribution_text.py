@@ -17,7 +17,7 @@ from rich.text import Text
 
 from harness.analyse.attribution import Attribution, Effect, Interaction, Setting, Share, Switch, setting
 from harness.analyse.verdict import ALPHA
-from harness.show.comparison_text import number, p_value
+from harness.show.numbers import number, p_value
 
 Format = Literal["table", "json", "md"]
 

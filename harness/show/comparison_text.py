@@ -10,26 +10,31 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from harness.analyse.axes import METHOD
 from harness.analyse.compare import Comparison, Group, MethodSummary, Pair, as_dict
-from harness.analyse.groups import group_titles
+from harness.analyse.further import Further
+from harness.analyse.groups import Epoch, group_titles
 from harness.analyse.verdict import ALPHA
 from harness.errors import InputError, near_miss
+from harness.show.blocks import Block, Bullets, Table, Title, markdown, print_blocks
+from harness.show.further_text import further_blocks, further_dict
+from harness.show.numbers import number, p_value
 
 Format = Literal["table", "json", "csv", "md"]
 
-_METHOD_HEADER = ("method", "mean ± std", "n", "diverged")
-_PAIR_COLUMNS = ("difference", "p_corrected_t", "p_wilcoxon", "p_holm", "p_tost", "margin", "control")
+FEW = 4  # groups that a terminal shows one by one
+_SPREAD_HEADER = ("between seeds", "between folds")
+_PAIR_COLUMNS = (
+    *("difference", "p_corrected_t", "p_wilcoxon", "p_holm", "p_tost", "p_tost_holm", "margin", "control"),
+)
 
 
-def render(comparison: Comparison, form: Format, *, width: int = 100) -> str:
+def render(comparison: Comparison, form: Format, *, width: int = 100, more: Further | None = None) -> str:
     """The comparison as text that ends with a newline.
 
     Args:
@@ -37,37 +42,63 @@ def render(comparison: Comparison, form: Format, *, width: int = 100) -> str:
         form: ``table`` (plain text without colours, for a terminal in colour see
             `print_table`), ``json`` (the dictionary of `harness.analyse.compare.as_dict`), ``csv`` or ``md``.
             CSV has one row per pair with both methods' mean, std and n; a group of a single
-            method has one row with ``b`` empty. Empty fields are values that do not exist.
+            method has one row with ``b`` empty; pairs over all groups come last, without a
+            configuration. Empty fields are values that do not exist.
         width: columns of the ``table``.
+        more: further statistics to tell; not in CSV.
 
     Raises:
         InputError: unknown ``form``.
     """
     if form == "table":
         text = io.StringIO()
-        print_table(comparison, Console(file=text, width=width, color_system=None))
+        print_table(comparison, Console(file=text, width=width, color_system=None), more=more)
         return text.getvalue()
     if form == "json":
-        return json.dumps(as_dict(comparison), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        told = as_dict(comparison) | ({"further": further_dict(more)} if more else {})
+        return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if form == "csv":
         return _csv(comparison)
     if form == "md":
-        return _markdown(comparison)
+        return markdown(_blocks(comparison, more, each=True))
     raise InputError("format", form, "table, json, csv, md", near_miss(form, ["table", "json", "csv", "md"]))
 
 
-def print_table(comparison: Comparison, console: Console) -> None:
-    """Print the comparison to ``console``: a table of methods, one of pairs and the verdicts of each group."""
-    # Every string is wrapped in Text: a label such as "tape[x]" must not be read as Rich's markup.
-    console.print(Text(_headline(comparison), style="bold"))
-    for title, group in _titled(comparison):
-        console.print()
-        console.print(Text(title, style="bold"))
-        console.print(_rich_table(_METHOD_HEADER, [_method_row(summary) for summary in group.methods.values()]))
-        if group.pairs:
-            console.print(_rich_table(_pair_header(comparison), [_pair_row(pair) for pair in group.pairs]))
-        for pair in group.pairs:
-            console.print(Text("• " + sentence(comparison, group, pair)))
+def print_table(comparison: Comparison, console: Console, *, more: Further | None = None) -> None:
+    """Print the comparison to ``console``: over all groups, then each group's methods, pairs and verdicts.
+
+    Of more than `FEW` groups only the verdicts are counted.
+    """
+    print_blocks(_blocks(comparison, more, each=len(comparison.groups) <= FEW), console)
+
+
+def _blocks(comparison: Comparison, more: Further | None, *, each: bool) -> list[Block]:
+    blocks: list[Block] = [Title(_headline(comparison), 2)]
+    if comparison.overall:
+        blocks.append(Title(f"over all {len(comparison.groups)} settings of the rest, fold by fold"))
+        blocks += _tables(comparison, comparison.levels, comparison.overall)
+        blocks.append(Bullets([_overall_sentence(comparison, pair) for pair in comparison.overall]))
+    if each or not comparison.overall:
+        for title, group in _titled(comparison):
+            blocks += [Title(title), *_tables(comparison, group.methods, group.pairs)]
+            blocks += [Bullets([sentence(comparison, group, pair) for pair in group.pairs])] if group.pairs else []
+    return blocks + (further_blocks(more, comparison) if more else [])
+
+
+def _tables(comparison: Comparison, methods: Mapping[str, MethodSummary], pairs: Sequence[Pair]) -> list[Block]:
+    spread = any(summary.spread for summary in methods.values())
+    name = " ".join(comparison.by)
+    header = (name, "mean ± std", *(_SPREAD_HEADER if spread else ()), "n", "diverged")
+    rows = [_method_row(summary, spread=spread) for summary in methods.values()]
+    blocks: list[Block] = [Table(header, rows)]
+    return [*blocks, Table(_pair_header(comparison), [_pair_row(pair) for pair in pairs])] if pairs else blocks
+
+
+def _overall_sentence(comparison: Comparison, pair: Pair) -> str:
+    each = [one.verdict for group in comparison.groups for one in group.pairs if (one.a, one.b) == (pair.a, pair.b)]
+    counted = ", ".join(f"{name} in {each.count(name)}" for name in dict.fromkeys(sorted(each)))
+    told = ", ".join([f"{pair.a} and {pair.b}: {pair.verdict}", *_reason(comparison.metric, None, pair)])
+    return f"{told}; setting by setting {counted}" + (f"; {pair.note}" if pair.note else "")
 
 
 def sentence(comparison: Comparison, group: Group, pair: Pair) -> str:
@@ -76,11 +107,13 @@ def sentence(comparison: Comparison, group: Group, pair: Pair) -> str:
     return ", ".join(told) + (f"; {pair.note}" if pair.note else "")
 
 
-def _reason(metric: str, group: Group, pair: Pair) -> list[str]:
-    """Why the verdict is what it is; empty where the pair's note alone says it."""
+def _reason(metric: str, group: Group | None, pair: Pair) -> list[str]:
+    """Why the verdict is what it is, in one group or over all; empty where the pair's note alone says it."""
     folds = f"{pair.n} folds"
-    holm, tost = f"Holm p {p_value(pair.p_holm)}", f"TOST p {p_value(pair.p_tost)}"
+    holm, tost = f"Holm p {p_value(pair.p_holm)}", f"TOST p {p_value(pair.p_tost_holm)}"
     if pair.verdict == "identical":
+        if group is None:
+            return ["every final weight has the same bits"]
         held = sum(digest is not None for digest in group.methods[pair.a].final_weights)
         return [f"every final weight has the same bits in {f'all {held} folds' if held > 1 else 'the one fold'}"]
     if pair.verdict == "equivalent":
@@ -89,31 +122,23 @@ def _reason(metric: str, group: Group, pair: Pair) -> list[str]:
         difference = pair.difference or 0.0
         order = "lower" if difference < 0 else "higher"
         return [f"{metric} of {pair.a} is {order} by {number(abs(difference))} ({holm}, {folds})"]
-    p_values = [p for p in (pair.p_holm, pair.p_tost) if p is not None]
+    p_values = [p for p in (pair.p_holm, pair.p_tost_holm) if p is not None]
     if not p_values or min(p_values) < ALPHA:
         return []
     within = f"equivalence within {number(pair.margin)} ({tost})"
     return [f"{folds} show neither a difference in {metric} ({holm}) nor {within}"]
 
 
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for None, NaN and infinity."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return "0" if value == 0 else f"{value:#.4g}".rstrip(".")
-
-
-def p_value(value: float | None) -> str:
-    """Three significant digits, ``<0.001`` below that; a dash for None."""
-    if value is None:
-        return "–"
-    return "<0.001" if value < 0.001 else f"{value:#.3g}"
+def when(epoch: Epoch) -> str:
+    """The epoch compared, in words."""
+    return {"last": "last epoch", "best": "best epoch of each fold (optimistic)"}.get(str(epoch), f"epoch {epoch}")
 
 
 def _headline(comparison: Comparison) -> str:
-    epoch = comparison.epoch
-    when = {"last": "last epoch", "best": "best epoch of each fold (optimistic)"}.get(str(epoch), f"epoch {epoch}")
-    return f"{comparison.study}: {comparison.metric}, {when}, mean ± sample std; margin {comparison.margin}"
+    by = "" if comparison.by == (METHOD,) else f" by {', '.join(comparison.by)}"
+    over = "".join(f" over {count} {name}s" for name, count in comparison.over)
+    spread = f"mean ± sample std{over}; margin {comparison.margin}"
+    return f"{comparison.study}{by}: {comparison.metric}, {when(comparison.epoch)}, {spread}"
 
 
 def _titled(comparison: Comparison) -> list[tuple[str, Group]]:
@@ -121,14 +146,21 @@ def _titled(comparison: Comparison) -> list[tuple[str, Group]]:
     return list(zip(titles, comparison.groups, strict=True))
 
 
-def _spread(summary: MethodSummary) -> str:
-    if summary.mean is None:
-        return "–"
-    return number(summary.mean) if summary.std is None else f"{number(summary.mean)} ± {number(summary.std)}"
+def mean_std(mean: float | None, std: float | None) -> str:
+    """``mean ± std``; the mean alone where there is no spread."""
+    return number(mean) if mean is None or std is None else f"{number(mean)} ± {number(std)}"
 
 
-def _method_row(summary: MethodSummary) -> tuple[str, ...]:
-    return summary.label, _spread(summary), str(summary.n), str(len(summary.diverged_folds))
+def _method_row(summary: MethodSummary, *, spread: bool) -> tuple[str, ...]:
+    parts = summary.spread
+    told = (number(parts.between), number(parts.within)) if parts else ("–", "–")
+    return (
+        summary.label,
+        mean_std(summary.mean, summary.std),
+        *(told if spread else ()),
+        str(summary.n),
+        str(len(summary.diverged_folds)),
+    )
 
 
 def _pair_header(comparison: Comparison) -> tuple[str, ...]:
@@ -139,41 +171,8 @@ def _pair_header(comparison: Comparison) -> tuple[str, ...]:
 def _pair_row(pair: Pair) -> tuple[str, ...]:
     low, high = pair.interval
     interval = "–" if low is None else f"{number(low)} to {number(high)}"
-    tests = (p_value(pair.p_holm), p_value(pair.p_tost))
+    tests = (p_value(pair.p_holm), p_value(pair.p_tost_holm))
     return f"{pair.a} − {pair.b}", number(pair.difference), interval, number(pair.margin), *tests, pair.verdict
-
-
-def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(header):
-        words = place == 0 or name == "verdict"
-        table.add_column(Text(name), justify="left" if words else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _markdown(comparison: Comparison) -> str:
-    parts = [f"## {_escaped(_headline(comparison))}"]
-    for title, group in _titled(comparison):
-        parts.append(f"### {_escaped(title)}")
-        parts.append(_markdown_table(_METHOD_HEADER, [_method_row(summary) for summary in group.methods.values()]))
-        if group.pairs:
-            parts.append(_markdown_table(_pair_header(comparison), [_pair_row(pair) for pair in group.pairs]))
-            parts.append("\n".join(f"- {_escaped(sentence(comparison, group, pair))}" for pair in group.pairs))
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---" if name in (header[0], "verdict") else "---:" for name in header]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in (header, rule, *rows))
-
-
-def _escaped(text: str) -> str:
-    """Text that GitHub shows as it is: its marks for tables, emphasis and HTML escaped."""
-    for mark in ("\\", "|", "*", "_", "<", "`"):
-        text = text.replace(mark, "\\" + mark)
-    return text
 
 
 def _csv(comparison: Comparison) -> str:
@@ -186,18 +185,22 @@ def _csv(comparison: Comparison) -> str:
     # None becomes an empty field; a key that a configuration lacks has no column value either.
     writer = csv.DictWriter(text, header, lineterminator="\n", restval=None)
     writer.writeheader()
+    shared = {"study": comparison.study, "metric": comparison.metric, "epoch": comparison.epoch}
     for group in comparison.groups:
-        shared = {"study": comparison.study, "metric": comparison.metric, "epoch": comparison.epoch}
         row = shared | {f"config.{key}": value for key, value in group.config.items()}
-        for pair in group.pairs:
-            a, b = group.methods[pair.a], group.methods[pair.b]
-            bounds = {f"{interval}_low": pair.interval[0], f"{interval}_high": pair.interval[1]}
-            tests = {name: _finite_or_none(getattr(pair, name)) for name in _PAIR_COLUMNS}
-            told = {"n": pair.n, "verdict": pair.verdict, "note": pair.note}
-            writer.writerow(row | _csv_side("a", a) | _csv_side("b", b) | tests | bounds | told)
+        writer.writerows(row | _csv_pair(pair, group.methods, interval) for pair in group.pairs)
         if not group.pairs:
             writer.writerows(row | _csv_side("a", summary) for summary in group.methods.values())
+    for pair in comparison.overall:
+        writer.writerow(shared | _csv_pair(pair, comparison.levels, interval))
     return text.getvalue()
+
+
+def _csv_pair(pair: Pair, methods: Mapping[str, MethodSummary], interval: str) -> dict[str, object]:
+    bounds = {f"{interval}_low": pair.interval[0], f"{interval}_high": pair.interval[1]}
+    tests = {name: _finite_or_none(getattr(pair, name)) for name in _PAIR_COLUMNS}
+    told = {"n": pair.n, "verdict": pair.verdict, "note": pair.note}
+    return _csv_side("a", methods[pair.a]) | _csv_side("b", methods[pair.b]) | tests | bounds | told
 
 
 def _csv_side(side: str, summary: MethodSummary) -> dict[str, object]:

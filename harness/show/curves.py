@@ -1,7 +1,7 @@
 """Curves of a study: mean ± sample standard deviation over folds, one colour per method.
 
 Plotters draw on the `matplotlib.axes.Axes` or return the `matplotlib.figure.Figure` they are
-asked for and save nothing; only `save_study_figures` writes files. No pyplot, and no setting of
+asked for and save nothing. No pyplot, and no setting of
 matplotlib stays changed. Colours are the palette of Okabe and Ito (2008), "Color Universal
 Design", which colour-blind readers can tell apart; line styles and markers differ as well,
 because methods at parity draw exactly the same curve.
@@ -9,13 +9,10 @@ because methods at parity draw exactly the same curve.
 
 from __future__ import annotations
 
-import re
 import textwrap
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,9 +21,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from harness.analyse.groups import group_jobs, group_titles, mean_std_curves, shown_configs
+from harness.analyse.groups import mean_std_curves
 from harness.records import JobResult
-from harness.show.figure_files import save_figure
 
 _TEXT = 15
 _TITLE = 17
@@ -90,7 +86,7 @@ def plot_curve(axes: Axes, jobs: Sequence[JobResult], metric: str, styles: Mappi
         metric: name of a recorded metric.
         styles: of the methods; by default `method_styles` of these jobs.
     """
-    styles = styles or _job_styles(jobs)
+    styles = styles or job_styles(jobs)
     controls = 0
     for place, job in enumerate(jobs):
         lasting = replace(job, folds=tuple(fold for fold in job.folds if fold.diverged_epoch is None))
@@ -120,7 +116,13 @@ def plot_curve(axes: Axes, jobs: Sequence[JobResult], metric: str, styles: Mappi
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def study_figure(jobs: Sequence[JobResult], *, title: str, styles: Mapping[str, Style] | None = None) -> Figure:
+def study_figure(
+    jobs: Sequence[JobResult],
+    *,
+    title: str,
+    styles: Mapping[str, Style] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> Figure:
     """One group's curves: loss above accuracy (or the error recorded), training beside validation.
 
     Panels without a measurement are left out: the right column when nothing was validated,
@@ -130,15 +132,21 @@ def study_figure(jobs: Sequence[JobResult], *, title: str, styles: Mapping[str, 
         jobs: of one group, controls included.
         title: printed above the legend.
         styles: of the methods; by default `method_styles` of these jobs.
+        metrics: to draw instead, two in a row.
     """
-    panels = _panels(jobs)
+    panels = (
+        [list(metrics[place : place + 2]) for place in range(0, len(metrics), 2)] if metrics else curve_panels(jobs)
+    )
     columns = max(len(row) for row in panels)
     width = 6.2 * columns + 0.6
     layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.12)
     figure = Figure(figsize=(width, 4.0 * len(panels) + 2.0), dpi=120, layout=layout)
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(panels), columns, squeeze=False)
-    for axes, metric in zip(grid.flat, [name for row in panels for name in row], strict=True):
+    names = [name for row in panels for name in row]
+    for axes in grid.flat[len(names) :]:
+        axes.set_axis_off()
+    for axes, metric in zip(grid.flat, names):
         plot_curve(axes, jobs, metric, styles)
         axes.set_ylabel(axis_label(metric), fontsize=_TEXT)
         axes.set_xlabel("epoch", fontsize=_TEXT)
@@ -162,61 +170,12 @@ def study_figure(jobs: Sequence[JobResult], *, title: str, styles: Mapping[str, 
     return figure
 
 
-def save_study_figures(jobs: Sequence[JobResult], folder: Path) -> list[Path]:
-    """Write one figure per group as PNG and SVG, with a JSON file beside them that tells their origin.
-
-    The same jobs give the same bytes. Files are named by study and place of the group
-    (``demo-01-optimizer-sgd.png``).
-
-    Args:
-        jobs: all of one study.
-        folder: made when missing.
-
-    Returns:
-        Every file written: PNG, SVG and JSON of the first group, then of the next.
-
-    Raises:
-        InputError: the jobs cannot be grouped (`harness.analyse.groups.group_jobs`).
-        OSError: the folder cannot be written.
-    """
-    groups = group_jobs(jobs)
-    configs = shown_configs(groups)
-    styles = _job_styles(jobs)
-    written: list[Path] = []
-    for place, (group, config, title) in enumerate(zip(groups, configs, group_titles(configs), strict=True), 1):
-        stem = _file_stem(group[0].study, place, title)
-        figure = study_figure(group, title=f"{group[0].study}: {title}", styles=styles)
-        written += save_figure(figure, folder, stem, _origin(group, config, title))
-    return written
-
-
-def _origin(group: Sequence[JobResult], config: Mapping[str, Any], title: str) -> dict[str, Any]:
-    return {
-        "study": group[0].study,
-        "title": title,
-        "config": dict(config),
-        "metrics": [name for row in _panels(group) for name in row],
-        "dataset_digest": group[0].dataset_digest,
-        "folds_digest": group[0].folds_digest,
-        "jobs": [
-            {
-                "method": job.method,
-                "control_of": job.control_of,
-                "run_id": job.run_id,
-                "folds": len(job.folds),
-                "diverged_folds": [fold.fold for fold in job.folds if fold.diverged_epoch is not None],
-                "final_weights_digests": [fold.final_weights_digest for fold in job.folds],
-            }
-            for job in group
-        ],
-    }
-
-
-def _job_styles(jobs: Sequence[JobResult]) -> dict[str, Style]:
+def job_styles(jobs: Sequence[JobResult]) -> dict[str, Style]:
+    """A style for each method of the jobs."""
     return method_styles(job.method for job in jobs if job.control_of is None)
 
 
-def _panels(jobs: Sequence[JobResult]) -> list[list[str]]:
+def curve_panels(jobs: Sequence[JobResult]) -> list[list[str]]:
     """Metric names as rows of the figure: losses, then a second metric if there is one."""
     names = list(dict.fromkeys(name for job in jobs for name in job.metric_names()))
     measured = [name.partition("/")[2] for name in names if name.startswith("train/")]
@@ -253,8 +212,3 @@ def _caption(jobs: Sequence[JobResult]) -> str:
     if counts == [1]:
         return "one fold, no spread"
     return f"line: mean over n = {' or '.join(map(str, counts))} folds; band: ± sample std"
-
-
-def _file_stem(study: str, place: int, title: str) -> str:
-    words = [re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") for text in (study, title)]
-    return f"{words[0] or 'study'}-{place:02d}-{words[1][:80]}".rstrip("-.")

@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 
 from harness.analyse.attribution import Attribution, Share, setting
 from harness.show.attribution_text import as_dict, signed, when
-from harness.show.comparison_text import number
 from harness.show.curves import axis_label
 from harness.show.figure_files import save_figure
+from harness.show.numbers import number
 
 _TEXT = 16
 # Okabe and Ito's vermillion and sky blue; hatched or not, so that colour is not the only signal.

@@ -109,3 +109,38 @@ def test_figures_go_beside_the_store_they_are_of(call: Call, demo: Path, store: 
     code, out, _ = call("figures", "demo", "--uri", f"sqlite:///{demo / 'mlflow.db'}")
     assert code == 0
     assert {Path(file).parent for file in out.split()} == {demo / "figures" / "demo"}
+
+
+def test_compare_by_any_setting_and_only_some_jobs(call: Call, in_demo: Path) -> None:
+    code, out, _ = call("compare", "demo", "--by", "method", "--where", "method=fit", "--format", "json")
+    assert code == 0
+    assert list(json.loads(out)["groups"][0]["methods"]) == ["fit"]
+    code, out, _ = call("compare", "demo", "--best", "val/accuracy", "--top", "2", "--format", "json")
+    assert code == 0
+    board = json.loads(out)
+    assert (board["metric"], len(board["leaderboard"]), board["configurations"]) == ("val/accuracy", 2, 3)
+    code, out, _ = call("compare", "demo", "--more")
+    assert code == 0
+    assert "interquartile mean" in out
+    code, out, _ = call("figures", "demo", "--metric", "grad/norm/mean", "--format", "json")
+    assert code == 0
+    assert any(name.endswith("demo-by-method-grad-norm-mean.png") for name in json.loads(out)["files"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (("--by", "optimiser"), "--by"),
+        (("--by", "method,method"), "--by"),
+        (("--where", "method"), "--where"),
+        (("--where", "methd=fit"), "--where"),
+        (("--where", "method=fitt"), "--where method"),
+        (("--by", "method", "--top", "3"), "--top"),
+        (("--top", "0"), "--top"),
+        (("--best", "val/loss", "--metric", "val/loss"), "--best"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(call: Call, in_demo: Path, arguments: tuple[str, ...], field: str) -> None:
+    code, out, err = call("compare", "demo", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {field}") or field in err.splitlines()[0]

@@ -14,7 +14,8 @@ from synthetic_jobs import CONFIG, one_epoch
 
 from harness.analyse.compare import Comparison, as_dict, compare
 from harness.errors import InputError
-from harness.show.comparison_text import number, p_value, print_table, render, sentence
+from harness.show.comparison_text import print_table, render, sentence
+from harness.show.numbers import number, p_value
 
 FIT = [0.50, 0.52, 0.48, 0.51, 0.49]
 CLOSE = [0.501, 0.519, 0.481, 0.509, 0.491]

@@ -12,7 +12,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from synthetic_jobs import CONFIG, curves, make_job
 
-from harness.show.curves import method_styles, plot_curve, save_study_figures, study_figure
+from harness.show.curves import method_styles, plot_curve, study_figure
+from harness.show.study_figures import save_study_figures
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 

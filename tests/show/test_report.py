@@ -20,9 +20,9 @@ from harness.articles.catalog import KEYS, all_articles, find_article
 from harness.articles.checked import checked_article
 from harness.articles.results import StudyResults, save_results
 from harness.records import JobResult
-from harness.show.comparison_text import number
 from harness.show.html.document import article_report, study_report
 from harness.show.html.render import render_report
+from harness.show.numbers import number
 
 NAME = "<b>x</b>&"
 

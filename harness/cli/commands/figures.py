@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.terminal.study_arguments import study_parser
+from harness.cli.terminal.study_arguments import names_argument, study_parser, where_argument
 from harness.errors import InputError, proposal
 
 
@@ -15,7 +16,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = study_parser(
         "figures",
         "Draw a study's training and validation curves, mean ± std over folds. For an article (iris_parity, "
-        "vgg_mnist, mnist_kfold, heart, mnist_mlp): its figures, from the results committed beside it, unless --store.",
+        "vgg_mnist, mnist_kfold, heart, mnist_mlp): its figures, from the results committed beside it, unless --store. "
+        "Where several settings vary: an overview of what they do.",
+    )
+    parser.add_argument("--by", metavar="SETTING[,…]", help="curves of these settings' levels, averaged over the rest")
+    parser.add_argument("--where", metavar="SETTING=VALUE[,…]", help="only jobs with these settings")
+    parser.add_argument(
+        "--metric", metavar="METRIC[,…]", help="draw these, e.g. grad/norm/mean; along each axis unless --by says which"
     )
     parser.add_argument("--store", action="store_true", help="take an article's study from the store instead")
     parser.add_argument(
@@ -29,10 +36,11 @@ def main(arguments: Sequence[str]) -> int:
 
     from harness.articles.catalog import KEYS
 
-    if options.study in KEYS and not options.store:
+    chosen = options.by or options.where or options.metric
+    if options.study in KEYS and not options.store and not chosen:
         files, missing = _draw_article(options.study, options.out)
     else:
-        files, missing = _draw_study(options.study, options.uri, options.out), []
+        files, missing = _draw_study(options), []
     if options.format == "json":
         print(json.dumps({"study": options.study, "files": [str(file) for file in files]}))
     else:
@@ -66,11 +74,22 @@ def _left_out(key: str, missing: Sequence[str]) -> InputError:
     )
 
 
-def _draw_study(study: str, uri: str | None, out: Path | None) -> list[Path]:
+def _draw_study(options: argparse.Namespace) -> list[Path]:
+    from harness.analyse.axes import METHOD, design_of, pick
+    from harness.analyse.groups import headline_metrics
+    from harness.analyse.sweep.overview import sweep_of
     from harness.cli.sweep.conclude import figure_folder
-    from harness.show.curves import save_study_figures
+    from harness.show.study_figures import save_axis_figure, save_summary_figures
     from harness.store.connect import open_store
     from harness.store.read import read_study
 
-    store = open_store(uri, create=False)
-    return save_study_figures(read_study(store, study), out or figure_folder(store, study))
+    store = open_store(options.uri, create=False)
+    jobs = pick(read_study(store, options.study), where_argument(options.where) if options.where else {})
+    folder = options.out or figure_folder(store, options.study)
+    axes = [axis.name for axis in design_of(jobs).axes]
+    if options.by or options.metric:
+        metrics = names_argument(options.metric) if options.metric else []
+        each = [names_argument(options.by)] if options.by else [[name] for name in axes or [METHOD]]
+        return [file for by in each for file in save_axis_figure(jobs, by, folder, metrics)]
+    sweeps = [sweep_of(jobs, metric=headline_metrics(jobs)[0])] if len(axes) > 1 else []
+    return save_summary_figures(jobs, folder, sweeps)

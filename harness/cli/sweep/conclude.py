@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from harness.analyse.axes import METHOD, design_of
 from harness.analyse.compare import Comparison, compare
 from harness.analyse.groups import headline_metrics
+from harness.analyse.sweep.overview import Sweep, sweep_of
 from harness.digests import digest_settings
 from harness.errors import InputError
 from harness.location import store_folder
 from harness.show.comparison_text import Format, print_table, render
-from harness.show.curves import save_study_figures
+from harness.show.study_figures import save_summary_figures
+from harness.show.sweep_rows import as_csv, effect_rows, ranking_rows
+from harness.show.sweep_text import print_sweep, render_sweep
 from harness.store.connect import Store
 from harness.store.read import read_study
 from harness.store.write import write_comparison
@@ -23,16 +27,23 @@ FORMS: tuple[Format, ...] = ("json", "csv", "md")
 
 
 def conclude(store: Store, study: str, output: Console, messages: Console, *, figures: bool) -> None:
-    """Compare all finished jobs of a study, print the first table, record everything."""
+    """Compare all finished jobs of a study along what varies, print the first table, record everything."""
     try:
         jobs = read_study(store, study)
-        comparisons = [compare(jobs, metric=metric) for metric in headline_metrics(jobs)]
+        metrics = headline_metrics(jobs)
+        axes = [axis.name for axis in design_of(jobs).axes]
+        sweeps = [sweep_of(jobs, metric=metric) for metric in metrics] if len(axes) > 1 else []
+        comparisons = [] if sweeps else [compare(jobs, metric=metric, by=axes or [METHOD]) for metric in metrics]
     except InputError as error:
         messages.print(f"no comparison: {error}", highlight=False)
         return
-    print_table(comparisons[0], output)
-    drawn = save_study_figures(jobs, figure_folder(store, study)) if figures else []
-    run_id = _record(store, study, comparisons, drawn)
+    if sweeps:
+        print_sweep(sweeps[0], output)
+    else:
+        print_table(comparisons[0], output)
+    drawn = save_summary_figures(jobs, figure_folder(store, study), sweeps[:1]) if figures else []
+    texts = _sweep_texts(sweeps) if sweeps else _comparison_texts(comparisons)
+    run_id = _record(store, study, texts, drawn)
     for file in drawn:
         if file.suffix == ".png":
             messages.print(f"figure: {file}", highlight=False, soft_wrap=True)
@@ -44,12 +55,29 @@ def figure_folder(store: Store, study: str) -> Path:
     return (store.folder or store_folder()) / "figures" / study
 
 
-def _record(store: Store, study: str, comparisons: Sequence[Comparison], drawn: Sequence[Path]) -> str:
-    texts = {
-        f"comparison_{comparison.metric.replace('/', '_')}.{form}": render(comparison, form)
+def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    return {
+        f"comparison_{_slug(comparison.metric)}.{form}": render(comparison, form)
         for comparison in comparisons
         for form in FORMS
     }
+
+
+def _sweep_texts(sweeps: Sequence[Sweep]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for sweep in sweeps:
+        metric = _slug(sweep.outcomes.metric)
+        texts |= {f"sweep_{metric}.{form}": render_sweep(sweep, form) for form in ("json", "md")}
+        texts[f"ranking_{metric}.csv"] = as_csv(ranking_rows(sweep))
+        texts[f"effects_{metric}.csv"] = as_csv(effect_rows(sweep))
+    return texts
+
+
+def _slug(metric: str) -> str:
+    return metric.replace("/", "_")
+
+
+def _record(store: Store, study: str, texts: Mapping[str, str], drawn: Sequence[Path]) -> str:
     numbers = {name: text for name, text in texts.items() if name.endswith(".json")}
     with tempfile.TemporaryDirectory() as folder:
         files = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Literal
 
 from harness.errors import InputError
@@ -37,3 +38,30 @@ def epoch_argument(text: str) -> Literal["last", "best"] | int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise InputError("--epoch", text, "last, best, or the number of an epoch from 1", "use --epoch last")
+
+
+def names_argument(text: str) -> list[str]:
+    """``optimizer,batch_size`` as a list.
+
+    Raises:
+        InputError: a name is empty or given twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError("--by", text, "names of settings, each once, with commas between", "--by optimizer,batch_size")
+    return names
+
+
+def where_argument(text: str) -> dict[str, str]:
+    """``optimizer=adam,batch_size=10`` as a mapping; commas inside brackets belong to the value.
+
+    Raises:
+        InputError: a part without ``=``, or a name twice.
+    """
+    parts = re.split(r",(?![^(\[{]*[)\]}])", text)
+    pairs = [tuple(side.strip() for side in part.partition("=")[::2]) for part in parts if part.strip()]
+    where = {name: value for name, value in pairs if name and value}
+    if len(where) < len(parts):
+        allowed = "settings as NAME=VALUE, each name once, with commas between"
+        raise InputError("--where", text, allowed, "for instance --where optimizer=adam")
+    return where

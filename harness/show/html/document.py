@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analyse.axes import along
 from harness.analyse.compare import Comparison, Group, compare
 from harness.analyse.groups import group_jobs, group_titles, headline_metrics, shown_configs
 from harness.articles.checked import CheckedArticle
@@ -154,7 +155,7 @@ def _claims_sentences(article: CheckedArticle | None) -> tuple[str, ...]:
 
 def _study(results: StudyResults, anchor: str) -> StudySection:
     jobs = list(results.jobs)
-    groups = group_jobs(jobs)
+    groups = group_jobs(along(jobs))
     comparisons = [compare(jobs, metric=metric) for metric in headline_metrics(jobs)]
     styles = method_styles(job.method for job in jobs if job.control_of is None)
     methods: Mapping[str, Mapping[str, Any]] = results.provenance.get("methods", {})

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from harness.analyse.groups import mean_std_curves
 from harness.records import JobResult
-from harness.show.comparison_text import number
 from harness.show.curves import Style
 from harness.show.html.plots import curve_figure, fold_figure, legend_swatches, metric_label
 from harness.show.html.svg import inline_svg
+from harness.show.numbers import number
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.articles.checked import CheckedArticle
 from harness.articles.claims import Claim
 from harness.show.claims_text import row
-from harness.show.comparison_text import number, p_value
 from harness.show.html.document import Report
 from harness.show.html.summary import CLAIM_VERDICTS
+from harness.show.numbers import number, p_value
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.analyse.compare import Comparison
 from harness.articles.claims import Claim
 from harness.records import JobResult
-from harness.show.comparison_text import number, sentence
+from harness.show.comparison_text import sentence
+from harness.show.numbers import number
 
 VERDICTS = ("identical", "equivalent", "different", "inconclusive")
 CLAIM_VERDICTS = ("holds", "refuted", "open", "not comparable")
