@@ -32,6 +32,7 @@ TRAINING_CODE = (
     "plan/compiled_in.py",
     "plan/folds.py",
     "plan/row_order.py",
+    "records.py",
     "train/gradient_log.py",
     "train/job.py",
     "train/methods/contract.py",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import harness
 from harness.plan.folds import Fold
-from harness.plan.identity import JobIdentity, identify, machine
+from harness.plan.identity import OBSERVING_CODE, TRAINING_CODE, JobIdentity, identify, machine
 
+PACKAGE = Path(harness.__file__).parent
 FOLDS = [Fold(number, np.arange(10) + number, np.arange(3)) for number in (1, 2)]
 SETTINGS = {"epochs": 3, "optimizer": {"learning_rate": 0.1}, "cv": {"folds": 2}}
 
@@ -62,3 +67,49 @@ def test_a_file_of_the_users_own_takes_part(tmp_path: Path) -> None:
         (tmp_path / "own.py").write_text(text)
         hashes.add(identify(SETTINGS, "d" * 64, FOLDS, [("own", tmp_path / "own.py")]).job)
     assert len(hashes | {identity().job}) == 3
+
+
+# Trains a fold by every kind of loop, then one by a user's own, and tells which of our modules that took.
+TRAINS = """
+import sys
+sys.path.insert(0, {support!r})
+from small_jobs import METHODS, small_job, table
+from harness.engine.in_process import cross_validate
+from harness.plan.folds import kfold
+
+def train(method):
+    data = table(rows=24)
+    cross_validate(small_job(method, dataset=data, folds=kfold(data.y, 24, 0, folds=3)[:1], batch_size=8, epochs=1))
+    print(*(name for name in sys.modules if name.startswith("harness.")))
+
+for method in {ours}:
+    train(METHODS[method]())
+from harness.train.methods.custom import custom
+train(custom({support!r} + "/own_loops.py:step"))
+"""
+# They say what was wrong, or what else is named, and no number.
+WITHOUT_PART = {"harness.errors", "harness.location"}
+
+
+def listed(*names: tuple[str, ...]) -> set[str]:
+    """Modules that are the named files, or lie in the named folders."""
+    files = [file for each in names for name in each for file in [PACKAGE / name, *(PACKAGE / name).rglob("*.py")]]
+    return {".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in files}
+
+
+def holds_nothing(module: str) -> bool:
+    """Whether it is a folder whose own file, imported on the way, defines nothing."""
+    file = PACKAGE.parent / module.replace(".", "/") / "__init__.py"
+    return file.is_file() and not any(hasattr(node, "body") for node in ast.parse(file.read_text()).body)
+
+
+def test_all_code_that_takes_part_in_training_is_in_the_hash() -> None:
+    support = str(Path(__file__).parents[1] / "support")
+    program = TRAINS.format(support=support, ours=["fit", "tape", "tape_step", "tape_eager"])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *by_ours, by_the_users = [set(line.split()) for line in done.stdout.splitlines()]
+    assert len(by_ours) == 4
+    for imported, code in ((by_ours[-1], (TRAINING_CODE,)), (by_the_users, (TRAINING_CODE, OBSERVING_CODE))):
+        assert "harness.train.trainee" in imported
+        unlisted = imported - WITHOUT_PART - listed(*code)
+        assert {name for name in unlisted if not holds_nothing(name)} == set()
