@@ -138,9 +138,10 @@ def _chosen_study(options: argparse.Namespace, overrides: Sequence[str]) -> str:
 
 def _reduced(mixture: Mixture, metric: str, epoch: Epoch, console: Console) -> Mixture:
     """Check the setting, the metric and the epoch, and leave out switches that make no difference."""
-    with console.status("loading TensorFlow and data"):
-        from harness.cli.terminal.quiet import quiet_tensorflow
+    from harness.cli.terminal.own_code import own_output
+    from harness.cli.terminal.quiet import quiet_tensorflow
 
+    with console.status("loading TensorFlow and data"), own_output():
         quiet_tensorflow()
         from harness.cli.jobs.relevance import check_measured, without_effect
         from harness.cli.jobs.resolve import resolve

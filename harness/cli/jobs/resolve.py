@@ -19,6 +19,7 @@ from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.job_rules import check_job, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.optimizer_rules import check_optimizer
+from harness.cli.terminal.own_code import own_output
 from harness.data import Dataset
 from harness.errors import InputError, proposal
 from harness.observe.find_loop import loop_source
@@ -46,6 +47,7 @@ class ResolvedJob:
     tracking_uri: str | None
 
 
+@own_output()
 def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
     """Instantiate and check all jobs; equal data sets are loaded once.
 

@@ -11,7 +11,7 @@ from harness.cli.jobs.resolve import ResolvedJob
 from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
-from harness.cli.terminal.own_code import own_line
+from harness.cli.terminal.own_code import own_line, own_output
 from harness.engine.in_process import cross_validate
 from harness.errors import InputError, message
 from harness.records import EpochRecord, FoldResult, JobResult
@@ -32,7 +32,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     """
     outcome, programs = Outcome(), Programs()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
-    with SweepProgress(console, total) as progress:
+    with own_output(), SweepProgress(console, total) as progress:
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
             counted = progress.counted

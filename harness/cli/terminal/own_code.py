@@ -1,13 +1,15 @@
-"""Errors that a user's own loop raised: shown as the user's, without the harness's frames before."""
+"""A user's own code at work: what it prints goes to standard error, and its errors are shown as its own."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+from harness.cli.terminal.descriptors import descriptor_as
 from harness.errors import InputError
 from harness.location import is_own_code
 
@@ -31,10 +33,27 @@ def own_line(error: BaseException) -> str:
 
 
 @contextmanager
+def own_output() -> Iterator[None]:
+    """Send whatever is printed inside to standard error, from Python, C or another process; also a decorator.
+
+    Standard output is for what a command was asked for, which may be read by a program.
+    """
+    kept = sys.stdout
+    kept.flush()
+    with descriptor_as(1, 2), redirect_stdout(sys.stderr):
+        try:
+            yield
+        finally:
+            kept.flush()  # the user's code may have kept the stream itself
+            ctypes.CDLL(None).fflush(None)
+
+
+@contextmanager
 def own_errors() -> Iterator[None]:
     """Show an error of the user's loop from the loop's own frame on, and leave with exit code 1."""
     try:
-        yield
+        with own_output():
+            yield
     except InputError:
         raise
     except Exception as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 
+from harness.cli.terminal.descriptors import descriptor_as
+
 
 def quiet_tensorflow() -> None:
     """Import TensorFlow; its C++ log starts at errors unless the user has set a level.
@@ -15,11 +17,5 @@ def quiet_tensorflow() -> None:
     logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The first lines come before that level is read; they are not errors either.
-    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
+    with open(os.devnull, "wb") as nowhere, descriptor_as(2, nowhere.fileno()):
         import tensorflow  # noqa: F401
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
