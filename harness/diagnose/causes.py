@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names in a row; how many more there are, where the row is cut."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
 
 FIXES = {
     "shuffle": "draw a new permutation of the training rows in every epoch, as fit() does",
+    "batch_order": "shuffle rows, not batches: dataset.shuffle(rows).batch(size), not the other way round",
+    "row_chunks": "go through all training rows in every epoch, not through one part of them in all epochs",
     "row_pairing": "index x and y with one and the same permutation",
     "training_subset": "train on every training row in every epoch",
     "batch_size": "step with the batch_size that is passed",
@@ -22,6 +31,9 @@ FIXES = {
     "logits": "make from_logits say what the model's last layer puts out",
     "log_clip": "use a Keras cross-entropy, which works on the logits, in place of a hand-written log",
     "update_rule": "update through optimizer.apply(gradients, variables), which does all that is configured",
+    "clipping": "hand the tape's gradients to the optimizer; clip by its own clipvalue, clipnorm or global_clipnorm",
+    "gradient_noise": "hand the tape's gradients to the optimizer as they are",
+    "frozen": "leave every layer trainable that the model has trainable, from the first step on",
     "variables": "pass model.trainable_variables, once and in one order, to both tape and optimizer",
     "optimizer_state": "make one optimizer before the loop and apply it once a step",
     "initial_weights": "train the model as it is handed over; do not build or load another",
@@ -50,6 +62,9 @@ class Cause:
         max_abs: largest absolute deviation; 0 where none was measured.
         max_ulp: the same in units in the last place.
         effect: how far a step's update moves by this cause alone, relative to the update's size.
+        amount: how much of it the first step has, in the cause's own measure (a rate, a factor, a number of
+            rows); two loops that do it the same way by another amount differ by it.
+        amounts: the same by epoch and step, of every step that has it.
         confidence: 1 when the step, recomputed with this one thing changed, gives what was seen.
         benign: true for what differs and is not wrong.
         steps: number of steps concerned.
@@ -65,6 +80,8 @@ class Cause:
     max_abs: float = 0.0
     max_ulp: float = 0.0
     effect: float = 0.0
+    amount: tuple[float, ...] = ()
+    amounts: dict[tuple[int, int], tuple[float, ...]] = field(default_factory=dict)
     confidence: float = 1.0
     benign: bool = False
     steps: int = 1
@@ -75,9 +92,17 @@ class Cause:
         return "none is needed" if self.benign else FIXES[self.cause]
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A cause, and which of the two loops it lies in: ``a``, ``b``, or ``both`` where they just differ."""
+
+    cause: Cause
+    side: str
+
+
 @dataclass
 class Findings:
-    """Causes as they are found, one of each key and way."""
+    """Causes as they are found, one of each key and way, with its amount in every step."""
 
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
     unexplained: list[Cause] = field(default_factory=list)
@@ -86,10 +111,11 @@ class Findings:
         """Keep a cause, or count it once more."""
         known = self.causes.get((cause.cause, cause.way))
         if known is None:
-            self.causes[cause.cause, cause.way] = cause
+            known = self.causes[cause.cause, cause.way] = cause
         else:
             known.steps += 1
             known.effect = max(known.effect, cause.effect)
+        known.amounts[cause.epoch, cause.step] = cause.amount
 
     def wonder(self, cause: Cause) -> None:
         """Keep what deviates for no known reason, or count it once more."""

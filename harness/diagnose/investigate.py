@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.certify.distance import largest
+from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
@@ -87,10 +87,11 @@ class _Detective:
         self.idles = IdleCheck(plan, reference, self.findings)
         self.report = ReportCheck(plan, reference, self.findings)
         self._epoch, self._step, self._consumed = 1, 0, 0
-        self._reference = reference
+        self.reference = reference
 
     def step(self, step: Step) -> None:
         """Judge a step."""
+        self.settled(step.before)
         x = np.concatenate([passed.call.x for passed in step.passes])
         rows = self._index.find(x)
         if (rows < 0).all() and np.array_equal(x.astype(np.float16), x):
@@ -121,10 +122,23 @@ class _Detective:
         self.findings.wonder(Cause("rows", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
 
     def assigned(self, steps: int) -> None:
-        """Weights were set between two steps."""
-        evidence = "the weights were set to others between two steps, after validation or at the end"
-        place = Place(self._epoch, self._step)
-        self.findings.add(Cause("assigned_weights", "", evidence, place.epoch, place.step, "update", effect=1.0))
+        """Weights were set between two steps; whether they were put back is known at the next one."""
+
+    def settled(self, weights: State) -> None:
+        """Name what was set since the last step, now that the next one, or the end, shows the weights."""
+        count = self.reference.trainable
+        if self.last is None or _equal(weights[:count], self.last.updated[:count]):
+            return
+        moved = min(relative(weights[:count], self.last.updated[:count]), 1e6)
+        evidence = f"the weights were set to others, {100 * moved:.3g} % away, between two steps or at the end"
+        cause = Cause(
+            "assigned_weights", "", evidence, self._epoch, self._step, "update", effect=moved, amount=(moved,)
+        )
+        self.findings.add(cause)
+
+    def finish(self) -> None:
+        """After the run: name what only all steps together tell."""
+        self._steps.finish()
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Judge a call that led to no step."""
@@ -140,25 +154,39 @@ class _Detective:
         return Place(self._epoch, self._step)
 
     def _initial_weights(self, step: Step) -> None:
-        names = self._reference.names
+        names = self.reference.names
         gaps = [largest(seen, start) for seen, start in zip(step.before[: len(names)], self._plan.start)]
         worst = max(range(len(gaps)), key=lambda place: gaps[place][0])
         if gaps[worst][0] > 0:
             evidence = f"the first forward pass found {names[worst]} {gaps[worst][0]:.2g} away from the initial weights"
             self.findings.add(
                 Cause("initial_weights", "another start", evidence, 1, 1, "forward", names[worst], *gaps[worst],
-                      effect=1.0)
+                      effect=1.0, amount=_fingerprint(step.before[: len(names)]))
             )  # fmt: skip
 
 
-def investigate(job: Job, fold: Fold) -> Run:
+def _equal(one: State, other: State) -> bool:
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other))
+
+
+def _fingerprint(weights: State) -> tuple[float, ...]:
+    """A few numbers that two states share only if they are equal, but for rounding."""
+    each = (weight.astype(np.float64).ravel() for weight in weights)
+    return tuple(float(value @ np.cos(np.arange(len(value)))) for value in each)
+
+
+def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, plan: FoldPlan | None = None) -> Run:
     """Train one fold by a job's method under observation and judge every step.
 
     XLA is off for every method; a loop that insists on it is run uncompiled.
+
+    Args:
+        reference: of a job that is equal but for its method; building one takes as long as a short run.
+        plan: of the fold, where it is not the job's own.
     """
     job = replace(job, gradient_statistics=False, jit_compile=False)
-    plan = plan_fold(job, fold)
-    reference = Reference(job)
+    plan = plan or plan_fold(job, fold)
+    reference = reference or Reference(job)
     trainee = build(job)
     sinks: list[_Detective] = []
 
@@ -167,6 +195,7 @@ def investigate(job: Job, fold: Fold) -> Run:
         return sinks[-1]
 
     fits: list[Any] = []
+    state = state_variables(trainee.model)  # as built; a loop may freeze some
     if job.method.loop is not None:
         with _calls_of_fit(fits):
             history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
@@ -180,8 +209,9 @@ def investigate(job: Job, fold: Fold) -> Run:
     else:
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
-    final = read(state_variables(trainee.model))
+    final = read(state)
     _averages(trainee, detective, final)
+    detective.finish()
     detective.idles.finish(plan.epochs)
     detective.report.finish(history)
     causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
@@ -208,10 +238,11 @@ def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
 def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:
     records: list[EpochRecord] = []
     trainee.restore(plan.start)
+    state = state_variables(trainee.model)
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         job.method.prepare(trainee)(plan, records.append)
-    assembler.finish(read(state_variables(trainee.model)))
+    assembler.finish(read(state))
     names = {name for record in records for name in record.metrics}
     own = {name for name in names if name.startswith("reported/")}
     return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}
@@ -220,15 +251,13 @@ def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) ->
 def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
     """An averaging optimizer's averages are the weights that fit() ends with; another's last update makes them."""
     last = detective.last
-    if last is None or not last.applies:
+    if last is None:
         return
-    count = len(trainee.model.trainable_variables)
-    unchanged = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(final[:count], last.after[:count]))
     if not getattr(trainee.optimizer, "use_ema", False):
-        if not unchanged and not detective.findings.has("assigned_weights"):
-            detective.assigned(len(detective.rows))
+        detective.settled(final)
         return
-    if unchanged:
+    count = detective.reference.trainable
+    if _equal(final[:count], last.updated[:count]):
         epoch = detective.report.epochs
         detective.findings.add(
             Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epoch, 0,

@@ -81,18 +81,45 @@ class Reference:
         after = read(self.state)
         return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
 
-    def update(self, before: State, optimizer: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> State:
-        """The trainable variables after the optimizer was applied to these gradients, from a state."""
+    def update(
+        self, before: State, optimizer: State, gradients: Sequence[np.ndarray], rate: float | None = None
+    ) -> State:
+        """The trainable variables after the optimizer was applied to these gradients, from a state.
+
+        Args:
+            rate: learning rate in place of the configured one.
+        """
         self._restore(before)
-        write(self.optimizer.variables, tuple(optimizer) or self.trainee.optimizer_start)
+        write(self.optimizer.variables, optimizer)
+        place, configured = self._rate_place(), self.learning_rate(optimizer)
+        if rate is not None and place is not None:
+            self.optimizer.variables[place].assign(rate)
         self.optimizer.apply([tf.constant(g) for g in gradients], self.model.trainable_variables)
-        return read(self.model.trainable_variables)
+        after = read(self.model.trainable_variables)
+        if rate is None:
+            return after
+        if place is None:  # a schedule's rate cannot be set; an update is proportional to it
+            return tuple(old + (new - old) * np.float32(rate / configured) for new, old in zip(after, before))
+        write(self.optimizer.variables, self.at_configured_rate(self.optimizer_state()))
+        return after
+
+    def learning_rate(self, optimizer: State) -> float:
+        """The configured learning rate of the next step, from a state of the optimizer."""
+        write(self.optimizer.variables, optimizer)
+        return float(tf.convert_to_tensor(self.optimizer.learning_rate))
+
+    def at_configured_rate(self, optimizer: State) -> State:
+        """A state of the optimizer with the learning rate that is configured."""
+        place = self._rate_place()
+        if place is None:
+            return optimizer
+        return (*optimizer[:place], self.trainee.optimizer_start[place], *optimizer[place + 1 :])
 
     def optimizer_state(self) -> State:
         """The optimizer's variables, as the last `update` left them."""
         return read(self.optimizer.variables)
 
-    def rate_place(self) -> int | None:
+    def _rate_place(self) -> int | None:
         """Which of the optimizer's variables is its learning rate; None where it is no variable but a schedule."""
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         rate = getattr(inner, "_learning_rate", None)

@@ -6,8 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.diagnose.causes import Cause
-from harness.diagnose.compare import Difference, Trace, sentences
+from harness.diagnose.causes import Cause, Difference
+from harness.diagnose.compare import Trace, sentences
+
+_MOST = 6  # unexplained deviations that are printed
 
 
 def print_trace(found: Trace, console: Console) -> None:
@@ -25,10 +27,13 @@ def print_trace(found: Trace, console: Console) -> None:
         cause = difference.cause
         console.print(f"[bold]{cause.cause}[/]: ", end="")
         console.print(f"{cause.evidence}\n  fix: {cause.fix}", highlight=False, markup=False)
-    for difference in found.unexplained:
+    for difference in found.unexplained[:_MOST]:
         where = _name(difference.side, found)
         at = _at(difference.cause)
         console.print(f"not explained, in {where}, {at}: {difference.cause.evidence}", highlight=False, markup=False)
+    rest = len(found.unexplained) - _MOST
+    if rest > 0:
+        console.print(f"not explained either: {rest} more, all in --format json", highlight=False, markup=False)
 
 
 def _row(difference: Difference, found: Trace) -> tuple[str, ...]:

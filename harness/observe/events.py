@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,11 +61,13 @@ class Gradient:
         target: the differentiated value; a vector of several losses counts as their sum.
         sources: index of each source among the trainable variables; -1 for anything else.
         gradients: one a source; None where the target does not depend on it.
+        frozen: index of each of the model's trainable variables that was set not trainable meanwhile.
     """
 
     target: np.ndarray
     sources: tuple[int, ...]
     gradients: tuple[np.ndarray | None, ...]
+    frozen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Apply:
         optimizer: a number for the optimizer object: 0 for the one handed to the loop, then by first use.
         kind: its class name.
         scale: the loss scale it takes out of the gradients; 1 where it takes none.
+        rate: its learning rate in this step.
+        settings: its other plain settings, as `harness.observe.state.settings` has them.
         variables: index of each variable among the trainable ones; -1 for anything else.
         gradients: as handed over, before clipping.
         before: the optimizer's own variables before; empty if it was not built yet.
@@ -85,6 +90,8 @@ class Apply:
     optimizer: int
     kind: str
     scale: float
+    rate: float
+    settings: tuple[tuple[str, Any], ...]
     variables: tuple[int, ...]
     gradients: tuple[np.ndarray | None, ...]
     before: State

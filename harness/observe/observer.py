@@ -27,7 +27,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss
-from harness.observe.state import state_variables
+from harness.observe.state import settings, state_variables
 
 _LOSS_FUNCTIONS = (
     "binary_crossentropy",
@@ -57,6 +57,7 @@ class Observer:
         self._model, self._sink = model, sink
         self._optimizers: list[Any] = [optimizer]
         self._state = state_variables(model)
+        self._trainable = list(model.trainable_variables)  # as built; a loop may freeze some
         self._index = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
         self._index |= {id(variable.value): place for place, variable in enumerate(model.trainable_variables)}
         self._clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="observer_clock")
@@ -160,10 +161,11 @@ class Observer:
                 targets = [tf.convert_to_tensor(value) for value in tf.nest.flatten(target)]
                 value = targets[0] if len(targets) == 1 else tf.concat([tf.reshape(t, [-1]) for t in targets], axis=0)
                 present = [place for place, found in enumerate(flat_gradients) if found is not None]
+                frozen = tuple(place for place, one in enumerate(observer._trainable) if not one.trainable)
 
                 def event(values: Sequence[np.ndarray]) -> Event:
                     found = dict(zip(present, values[1:]))
-                    return Gradient(values[0], places, tuple(found.get(place) for place in range(len(places))))
+                    return Gradient(values[0], places, tuple(found.get(place) for place in range(len(places))), frozen)
 
                 observer._emit(event, [value, *(tf.convert_to_tensor(flat_gradients[place]) for place in present)])
             return gradients
@@ -180,19 +182,23 @@ class Observer:
                 if not outermost or observer._delivering:
                     return original(self, grads, given)
                 before = [tf.convert_to_tensor(variable) for variable in self.variables] if self.built else []
+                rate = tf.cast(tf.convert_to_tensor(self.learning_rate), tf.float32)
                 result = original(self, grads, given)
-            observer._emit_apply(self, grads, given, before)
+            observer._emit_apply(self, grads, given, before, rate)
             return result
 
         return apply
 
-    def _emit_apply(self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, before: list[Any]) -> None:
+    def _emit_apply(
+        self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, before: list[Any], rate: Any
+    ) -> None:
         variables = optimizer._trainable_variables if given is None else given
         places = tuple(self._place(variable) for variable in variables)
         number = self._number(optimizer)
         after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
         present = [place for place, grad in enumerate(grads) if grad is not None]
-        counts = (len(present), len(before), len(after))
+        counts = (len(present), len(before), len(after), 1)
+        set_to = tuple(settings(optimizer).items())
         scale = getattr(optimizer, "dynamic_scale", None)
         scale_place = [place for place, variable in enumerate(optimizer.variables) if variable is scale][:1]
 
@@ -204,15 +210,17 @@ class Observer:
                 optimizer=number,
                 kind=type(optimizer).__name__,
                 scale=float(then[scale_place[0]]) if scale_place else float(optimizer.loss_scale_factor or 1.0),
+                rate=float(values[ends[2]]),
+                settings=set_to,
                 variables=places,
                 gradients=tuple(found.get(place) for place in range(len(grads))),
                 before=tuple(values[ends[0] : ends[1]]),
                 after=tuple(values[ends[1] : ends[2]]),
-                state=tuple(values[ends[2] :]),
+                state=tuple(values[ends[3] :]),
             )
 
         dense = [tf.convert_to_tensor(grads[place]) for place in present]
-        self._emit(event, [*dense, *before, *after, *self._read_state()])
+        self._emit(event, [*dense, *before, *after, rate, *self._read_state()])
 
     @contextmanager
     def _deeper(self) -> Iterator[bool]:

@@ -7,11 +7,24 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def state_variables(model: keras.Model) -> list[Any]:
     """Weights, moving averages and dropout seed states: all that a fold starts from."""
     return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def settings(optimizer: Any) -> dict[str, Any]:
+    """An optimizer's plain settings by name, its learning rate left out; of one with a loss scale, what it wraps."""
+    with tf.init_scope():  # also where a step is being traced
+        config = getattr(optimizer, "inner_optimizer", optimizer).get_config()
+    plain = (bool, int, float, str, type(None))
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in ("name", "learning_rate") and isinstance(value, plain)
+    }
 
 
 def read(variables: Iterable[Any]) -> tuple[np.ndarray, ...]:

@@ -46,15 +46,24 @@ class Step:
     before: State
     after: State
 
+    @property
+    def updated(self) -> State:
+        """All state variables as the optimizer left them; what is set afterwards is no part of the update."""
+        return self.applies[-1].state if self.applies else self.after
+
 
 @dataclass
 class _Open:
-    """What has happened since the last step was closed; ``late`` calls came after a pass and led to none."""
+    """What has happened since the last step was closed.
+
+    Each call has the losses that were computed from its predictions; ``strays`` came after the last one, from
+    predictions that were changed on the way. ``late`` calls came after a pass and led to none.
+    """
 
     passes: list[Pass] = field(default_factory=list)
     applies: list[Apply] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    losses: list[Loss] = field(default_factory=list)
+    calls: list[Pass] = field(default_factory=list)
+    strays: list[Loss] = field(default_factory=list)
     late: list[Pass] = field(default_factory=list)
 
 
@@ -86,11 +95,12 @@ class StepAssembler:
         """Take the next event."""
         if isinstance(event, Call):
             self._close(event.state)
-            self._open.calls.append(event)
+            self._open.calls.append(Pass(event, (), None))
+            self._open.strays = []
             if len(self._open.calls) > _PENDING:
                 self._idle(1)
         elif isinstance(event, Loss):
-            self._open.losses.append(event)
+            self._take_loss(event)
         elif isinstance(event, Gradient):
             self._taped = True
             self._take_pass(event)
@@ -109,8 +119,8 @@ class StepAssembler:
     def _close(self, state: State) -> None:
         """Close the open step if the weights were changed since it began."""
         opened = self._open
-        first = opened.passes[0].call if opened.passes else opened.calls[-1] if opened.calls else None
-        if first is None or not (opened.applies or self._changed(first.state, state)):
+        first = opened.passes[0] if opened.passes else opened.calls[-1] if opened.calls else None
+        if first is None or not (opened.applies or self._changed(first.call.state, state)):
             return
         if not opened.passes:
             if self._taped:
@@ -120,7 +130,7 @@ class StepAssembler:
             self._take_pass(None)  # weights assigned by hand, without a tape that was seen
         self.steps += 1
         self._on_step(Step(self.steps, tuple(opened.passes), tuple(opened.applies), opened.passes[0].call.state, state))
-        for passed in (*opened.late, *(self._alone(call) for call in opened.calls)):
+        for passed in (*opened.late, *opened.calls):
             self._on_idle(passed, self.steps)
         self._open = _Open()
 
@@ -132,30 +142,31 @@ class StepAssembler:
             return
         place = self._led_to_the_loss()
         chosen, late = opened.calls[place], opened.calls[place + 1 :]
-        losses = tuple(loss for loss in opened.losses if not any(_from(loss, call) for call in late))
-        late_passes = [self._alone(call) for call in late]
         del opened.calls[place:]
         self._idle(place)
-        opened.passes.append(Pass(chosen, losses, gradient))
-        opened.late += late_passes
-        opened.losses = []
+        opened.passes.append(Pass(chosen.call, chosen.losses or tuple(opened.strays), gradient))
+        opened.late += late
+        opened.strays = []
 
     def _led_to_the_loss(self) -> int:
         """Which of the open calls a loss was computed from: the last such; the last of all where none is known."""
-        calls = self._open.calls
-        known = [place for place, call in enumerate(calls) if any(_from(loss, call) for loss in self._open.losses)]
-        return known[-1] if known else len(calls) - 1
+        known = [place for place, passed in enumerate(self._open.calls) if passed.losses]
+        return known[-1] if known else len(self._open.calls) - 1
+
+    def _take_loss(self, loss: Loss) -> None:
+        """Give a loss to the newest call whose predictions it was computed from."""
+        for passes in (self._open.calls, self._open.late, self._open.passes):
+            for place in reversed(range(len(passes))):
+                if _from(loss, passes[place].call):
+                    passes[place] = replace(passes[place], losses=(*passes[place].losses, loss))
+                    return
+        self._open.strays.append(loss)
 
     def _idle(self, count: int) -> None:
         """Hand on the oldest open calls."""
-        for call in self._open.calls[:count]:
-            self._on_idle(self._alone(call), self.steps)
+        for passed in self._open.calls[:count]:
+            self._on_idle(passed, self.steps)
         del self._open.calls[:count]
-        if not self._open.calls:
-            self._open.losses = []
-
-    def _alone(self, call: Call) -> Pass:
-        return Pass(call, tuple(loss for loss in self._open.losses if _from(loss, call)), None)
 
     def _changed(self, before: State, after: State) -> bool:
         pairs = zip(before[: self._trainable], after[: self._trainable])

@@ -11,7 +11,13 @@ ODD = HERE / "odd_loops.py"
 SETTINGS = {"arguments_swapped": REGRESSION}
 
 
-@pytest.mark.parametrize("loop", ["accumulates", "averages_equal_parts", "meters_under_the_tape", "arguments_swapped"])
+RIGHT = (
+    *("accumulates", "averages_equal_parts", "meters_under_the_tape", "arguments_swapped"),
+    "looks_at_the_loss_again",
+)
+
+
+@pytest.mark.parametrize("loop", RIGHT)
 def test_a_correct_loop_of_another_build_is_blamed_for_nothing(loop: str) -> None:
     batch = "batch_size=10" if loop == "averages_equal_parts" else "batch_size=16"
     found = traced(f"{ODD}:{loop}", *SETTINGS.get(loop, DROPOUT), *SMALL[:3], batch)
@@ -32,6 +38,10 @@ def test_a_correct_loop_of_another_build_is_blamed_for_nothing(loop: str) -> Non
         ("own_optimizer", {"learning_rate"}, "was 0.05, configured is 0.001, of an optimizer of the loop's own"),
         ("restores", {"assigned_weights"}, "between two steps"),
         ("passes_between", {"seed_stream"}, "dropout seeds"),
+        ("reports_the_loss_again", {"metric"}, "computed again after each update"),
+        ("shuffles_batches", {"batch_order"}, "the same 4 batches in every epoch"),
+        ("part_after_part", {"row_chunks"}, "trained 2 times on each of 2 parts of the data"),
+        ("with_replacement", {"shuffle"}, "with replacement in b"),
         ("by_full_batches", {"loss_reduction"}, "0.125 times those of the mean over the 2 rows"),
         ("over_classes", {"loss_reduction"}, "0.3333 times those of the mean"),
     ],

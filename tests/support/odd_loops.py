@@ -76,7 +76,31 @@ def arguments_swapped(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, 
             optimizer.apply(tape.gradient(value, variables), variables)
 
 
+def looks_at_the_loss_again(
+    model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int
+) -> None:
+    """The loss once more after each update, only to print it."""
+    for _ in range(epochs):
+        for rows in batches(len(x), batch_size):
+            step(model, optimizer, loss, x[rows], y[rows])
+            float(loss(y[rows], model(x[rows], training=False)))
+
+
 # Wrong ones, by one thing each.
+
+
+def reports_the_loss_again(
+    model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int
+) -> dict[str, list[float]]:
+    """The epoch's loss is that of each batch after its update."""
+    history: dict[str, list[float]] = {"loss": []}
+    for _ in range(epochs):
+        meter = keras.metrics.Mean()
+        for rows in batches(len(x), batch_size):
+            step(model, optimizer, loss, x[rows], y[rows])
+            meter.update_state(loss(y[rows], model(x[rows], training=False)), sample_weight=len(rows))
+        history["loss"].append(float(meter.result()))
+    return history
 
 
 def rescales(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
@@ -184,6 +208,28 @@ def over_classes(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch
                 value = -tf.reduce_mean(y[rows] * tf.math.log(model(x[rows], training=True)))
             variables = model.trainable_variables
             optimizer.apply(tape.gradient(value, variables), variables)
+
+
+def shuffles_batches(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+    """tf.data batches first, and shuffles the batches."""
+    whole = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size).shuffle(100, seed=1)
+    for _ in range(epochs):
+        for images, labels in whole:
+            step(model, optimizer, loss, images, labels)
+
+
+def part_after_part(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+    """All epochs on one half of the rows, then all on the other."""
+    for half in np.array_split(np.random.permutation(len(x)), 2):
+        for _ in range(epochs):
+            for rows in batches(len(half), batch_size):
+                step(model, optimizer, loss, x[half[rows]], y[half[rows]])
+
+
+def with_replacement(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+    for _ in range(epochs * -(-len(x) // batch_size)):
+        rows = np.random.randint(0, len(x), batch_size)
+        step(model, optimizer, loss, x[rows], y[rows])
 
 
 # For folds: programs and caches that outlive one.

@@ -177,8 +177,9 @@ class GradientCheck:
         rows = sum(len(part.y) for part in parts)
         evidence = f"the gradients are {factor:.4g} times those of the mean over the {rows} rows of the batch"
         self._findings.add(
-            Cause("loss_reduction", "scaled", evidence, place.epoch, place.step, "loss", *gap, effect=effect)
-        )
+            Cause("loss_reduction", "scaled", evidence, place.epoch, place.step, "loss", *gap, effect=effect,
+                  amount=(factor,))
+        )  # fmt: skip
         return True
 
 

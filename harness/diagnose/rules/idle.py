@@ -69,7 +69,14 @@ class IdleCheck:
         evidence = f"{count} more forward {passes} in training mode drew from the dropout seeds before this step"
         self._findings.add(
             Cause(
-                "seed_stream", "extra pass", evidence, epoch, number, "seeds", effect=min(relative(ours, theirs), 1e6)
+                "seed_stream",
+                "extra pass",
+                evidence,
+                epoch,
+                number,
+                "seeds",
+                effect=min(relative(ours, theirs), 1e6),
+                amount=(count,),
             )
         )
 
@@ -82,5 +89,6 @@ class IdleCheck:
         if len(rows) < len(wanted):
             evidence = f"epoch {epoch} validated on {len(rows)} of {len(wanted)} different rows"
             self._findings.add(
-                Cause("validation_subset", f"{len(rows)} rows", evidence, epoch, 0, "validation", effect=1e-4)
-            )
+                Cause("validation_subset", "fewer rows", evidence, epoch, 0, "validation", effect=1e-4,
+                      amount=(len(rows),))
+            )  # fmt: skip

@@ -2,48 +2,114 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+Steps = Sequence[np.ndarray]
+"""Rows of each step."""
 
-def by_epoch(steps: Sequence[np.ndarray], lengths: Sequence[int]) -> list[np.ndarray]:
+
+@dataclass(frozen=True)
+class Order:
+    """How a run orders its rows.
+
+    Attributes:
+        way: ``data order``, ``one order``, ``reshuffled``, ``with replacement``, ``whole batches`` (the same
+            batches in every epoch, only their order changes), ``part after part`` (all epochs on one part of
+            the data, then on the next) or ``unknown``.
+        words: the same in plain words.
+        amount: parts and passes over each, or the share of the rows that an epoch with replacement reaches.
+    """
+
+    way: str
+    words: str
+    amount: tuple[float, ...] = ()
+
+
+def by_epoch(steps: Steps, lengths: Sequence[int]) -> list[np.ndarray]:
     """The rows of each epoch, joined.
 
     Args:
         steps: rows of each step.
         lengths: number of steps of each epoch.
     """
+    return [np.concatenate(epoch) for epoch in _split(steps, lengths)]
+
+
+def _split(steps: Steps, lengths: Sequence[int]) -> list[Steps]:
     ends = np.cumsum(lengths).tolist()
-    return [np.concatenate(steps[end - length : end]) for length, end in zip(lengths, ends)]
+    return [steps[end - length : end] for length, end in zip(lengths, ends)]
 
 
-def batch_size(steps: Sequence[np.ndarray]) -> int:
+def batch_size(steps: Steps) -> int:
     """Rows of the largest step."""
     return max(map(len, steps))
 
 
-def describe_order(epochs: Sequence[np.ndarray], train: np.ndarray) -> str:
-    """``data order``, ``one order``, ``reshuffled``, ``with replacement`` or ``unknown``.
+def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> Order:
+    """How the rows of a run are ordered.
 
     Args:
-        epochs: rows of each epoch.
+        steps: rows of each step; negative where they were not recognised.
+        lengths: number of steps of each epoch.
         train: the training rows in data set order, equal ones under one name.
     """
+    epochs = by_epoch(steps, lengths)
     if any((rows < 0).any() for rows in epochs):
-        return "unknown"
-    available = _counts(train)
-    if any(count > available.get(row, 0) for rows in epochs for row, count in _counts(rows).items()):
-        return "with replacement"
-    first = epochs[0]
+        return Order("unknown", "unknown")
+    parts = _parts(steps)
+    if parts is not None:
+        words = f"trained {parts[1]} times on each of {parts[0]} parts of the data, one part after the other"
+        return Order("part after part", words, parts)
+    if any(Counter(rows.tolist()) - Counter(train.tolist()) for rows in epochs):
+        reached = float(np.mean([len(np.unique(rows)) / len(np.unique(train)) for rows in epochs]))
+        return Order("with replacement", "with replacement", (reached,))
     if all(np.array_equal(rows, train[: len(rows)]) for rows in epochs):
-        return "data order"
-    if len(epochs) > 1 and all(np.array_equal(rows, first) for rows in epochs[1:]):
-        return "one order"
-    return "reshuffled"
+        return Order("data order", "data order")
+    if len(epochs) > 1 and all(np.array_equal(rows, epochs[0]) for rows in epochs[1:]):
+        return Order("one order", "one order")
+    words = _whole_batches(_split(steps, lengths), train)
+    return Order("whole batches", words) if words else Order("reshuffled", "reshuffled")
 
 
-def first_difference(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> int | None:
+def _whole_batches(epochs: Sequence[Steps], train: np.ndarray) -> str:
+    """Whether batches stay together while their order changes, in words; empty where they do not."""
+    size, count = batch_size(epochs[0]), len(epochs[0])
+    if size < 2 or count < 2:
+        return ""
+    batches = [Counter(_names(step) for step in epoch) for epoch in epochs]
+    if len(epochs) > 1:
+        same = all(one == batches[0] for one in batches[1:])
+        return f"the same {count} batches in every epoch, of which only the order changes" if same else ""
+    slices = {_names(train[start : start + size]) for start in range(0, len(train), size)}
+    return "each batch holds rows that follow one another in the data" if batches[0].keys() <= slices else ""
+
+
+def _names(step: np.ndarray) -> tuple[int, ...]:
+    return tuple(sorted(step.tolist()))
+
+
+def _parts(steps: Steps) -> tuple[int, int] | None:
+    """How many parts of the data were trained on one after the other, and how often each; None for one part.
+
+    A part ends where no row that came before comes again; rows of a part come at least twice.
+    """
+    last = {row: number for number, rows in enumerate(steps) for row in rows.tolist()}
+    parts: list[Counter[int]] = [Counter()]
+    open_until = 0
+    for number, rows in enumerate(steps):
+        if parts[-1] and number > open_until:
+            parts.append(Counter())
+        parts[-1].update(rows.tolist())
+        open_until = max(open_until, *(last[row] for row in rows.tolist()))
+    times = min(min(part.values()) for part in parts)
+    return (len(parts), times) if len(parts) > 1 and times > 1 else None
+
+
+def first_difference(ours: Steps, theirs: Steps) -> int | None:
     """Number of the first step, from 1, that trained on other rows; None when all are equal."""
     for number, (a, b) in enumerate(zip(ours, theirs), start=1):
         if not np.array_equal(a, b):
@@ -54,8 +120,3 @@ def first_difference(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -
 def rows_left_out(epochs: Sequence[np.ndarray], train: np.ndarray) -> int:
     """Training rows that no step of the shortest epoch used."""
     return len(train) - min(len(rows) for rows in epochs)
-
-
-def _counts(rows: np.ndarray) -> dict[int, int]:
-    names, counts = np.unique(rows, return_counts=True)
-    return dict(zip(names.tolist(), counts.tolist()))

@@ -22,10 +22,11 @@ _TOLERANCE = 2e-4
 
 @dataclass
 class _Epoch:
-    """Batches of one epoch: rows, mean loss and mean metric of each."""
+    """Batches of one epoch: rows, mean loss, mean loss computed again after the update, and mean metric of each."""
 
     rows: list[int] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
     metric: list[float] = field(default_factory=list)
 
 
@@ -55,6 +56,8 @@ class ReportCheck:
         rows = self._validation.find(passed.call.x)
         if len(rows) and (rows >= 0).all():
             self._add("val_", epoch, passed.call.predictions, self._plan.y[rows], passed.call.penalty)
+        elif passed.losses:
+            self._parts[""][epoch].again.append(float(np.mean(passed.losses[-1].value)))
 
     def _add(
         self,
@@ -81,7 +84,24 @@ class ReportCheck:
                 values = _series(history.get(part + key), self._plan.epochs)
                 if values is not None and len(epochs) == self._plan.epochs:
                     batches = [(epoch.rows, getattr(epoch, what)) for _, epoch in sorted(epochs.items())]
+                    if what == "loss" and not part and self._after_the_updates(values, sorted(epochs.items())):
+                        continue
                     self._compare(part + key, values, batches)
+
+    def _after_the_updates(self, seen: np.ndarray, epochs: list[tuple[int, _Epoch]]) -> bool:
+        """Name a loss that was computed again once each update was made, where that is what is reported."""
+        if any(len(epoch.again) != len(epoch.loss) for _, epoch in epochs):
+            return False
+        usual = np.array([np.average(epoch.loss, weights=epoch.rows) for _, epoch in epochs])
+        again = [np.array([np.average(e.again, weights=w(e)) for _, e in epochs]) for w in (_rows_of, _alike)]
+        if _agree(seen, usual) or not any(_agree(seen, one) for one in again):
+            return False
+        gap = float(np.abs(seen - usual).max())
+        evidence = (
+            f"the reported loss is computed again after each update; the one that is trained on is {gap:.2g} away"
+        )
+        self._findings.add(Cause("metric", "loss: after the update", evidence, 1, 0, "report", "loss", gap))
+        return True
 
     def _compare(self, key: str, seen: np.ndarray, batches: list[tuple[list[int], list[float]]]) -> None:
         expected = np.array([np.average(values, weights=rows) for rows, values in batches])
@@ -92,13 +112,21 @@ class ReportCheck:
                 epoch = int(np.argmax(~np.isclose(seen, expected, rtol=_TOLERANCE, atol=1e-6))) + 1
                 gap = float(np.abs(seen - expected).max())
                 evidence = f"the reported {key} is {words}; the mean over the epoch's rows is {gap:.2g} away"
-                self._findings.add(Cause("metric", way, evidence, epoch, 0, "report", key, gap, effect=0.0))
+                self._findings.add(Cause("metric", f"{key}: {way}", evidence, epoch, 0, "report", key, gap, effect=0.0))
                 return
         gap = float(np.abs(seen - expected).max())
         evidence = f"the reported {key} is up to {gap:.2g} from the mean over the epoch's rows, for no known reason"
         self._findings.unexplained.append(
             Cause("metric", "unknown", evidence, 1, 0, "report", key, gap, confidence=0.0)
         )
+
+
+def _rows_of(epoch: _Epoch) -> list[int]:
+    return epoch.rows
+
+
+def _alike(epoch: _Epoch) -> list[int]:
+    return [1] * len(epoch.rows)
 
 
 def _series(values: Any, epochs: int) -> np.ndarray | None:

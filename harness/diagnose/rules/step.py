@@ -81,6 +81,10 @@ class StepCheck:
             self._gradient.check(step, place, parts)
         self._update.check(step, place, seen)
 
+    def finish(self) -> None:
+        """After the run: what only all steps together tell."""
+        self._update.finish()
+
     def _dtype(self, passed: Pass, rows: np.ndarray | None, place: Place) -> None:
         """Predictions in another precision, or inputs that went through one."""
         seen, expected = str(passed.call.predictions.dtype), str(self._reference.model.outputs[0].dtype)
@@ -125,8 +129,9 @@ class StepCheck:
             if known:
                 effect = float(wrong.mean())
                 self._findings.add(
-                    Cause("row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect)
-                )
+                    Cause("row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect,
+                          amount=(effect,))
+                )  # fmt: skip
             else:
                 evidence = f"{int(wrong.sum())} of {len(y)} rows of the batch have a target that no training row has"
                 self._findings.wonder(

@@ -166,11 +166,12 @@ def run_loop(
 
 def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any) -> Mapping[str, Any]:
     trainee.restore(plan.start)
+    state = state_variables(trainee.model)  # as built; a loop may freeze some
     keras.utils.set_random_seed(plan.seed)  # whatever the loop draws, it draws again in a second run
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         returned = _drive(trainee, plan, loop)
-    assembler.finish(read(state_variables(trainee.model)))
+    assembler.finish(read(state))
     returned = getattr(returned, "history", returned)  # of a keras.callbacks.History
     return returned if isinstance(returned, Mapping) else {}
 

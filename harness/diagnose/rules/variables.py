@@ -1,0 +1,84 @@
+"""The lists of gradients and variables: complete, each once, in one order, and none frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.certify.distance import close
+from harness.diagnose.causes import Cause, Findings, listed
+from harness.diagnose.place import Place
+from harness.diagnose.reference import Reference
+from harness.observe.gradients import received, taped
+from harness.observe.steps import Pass, Step
+
+
+class VariablesCheck:
+    """Checks which variables the steps of one run train."""
+
+    def __init__(self, reference: Reference, findings: Findings) -> None:
+        self._reference, self._findings = reference, findings
+        self._last = Place(1, 1)
+        self.frozen: frozenset[int] = frozenset()
+
+    def check(self, step: Step, place: Place, seen: Sequence[Pass]) -> bool:
+        """Name variables that are missed, repeated, mixed up or frozen; whether the lists are at fault."""
+        self._last = place
+        names, everything = self._reference.names, set(range(self._reference.trainable))
+        lists = [v for passed in seen if passed.gradient is not None for v in passed.gradient.sources]
+        applied = [v for apply in step.applies for v in apply.variables]
+        missing = set().union(*(everything - set(known) for known in (lists, applied) if known))
+        frozen = {v for passed in seen if passed.gradient is not None for v in passed.gradient.frozen} & missing
+        self.frozen = frozenset(frozen)
+        if frozen:
+            self._name_frozen(sorted(frozen), step, place)
+        found = ""
+        if missing - frozen:
+            found = f"{listed([names[v] for v in sorted(missing - frozen)], most=99)} left out"
+        for known in [passed.gradient.sources for passed in seen if passed.gradient is not None] + [
+            apply.variables for apply in step.applies
+        ]:
+            twice = sorted({v for v in known if v >= 0 and known.count(v) > 1})
+            found = found or (f"{', '.join(names[v] for v in twice)} more than once" if twice else "")
+        found = found or self._mixed_up(step, seen)
+        if found:
+            self._findings.add(
+                Cause("variables", found, f"the list of variables has {found}", place.epoch, place.step, "gradient",
+                      found.split(" ")[0].rstrip(","), effect=self._still(step))
+            )  # fmt: skip
+        return bool(found)
+
+    def finish(self) -> None:
+        """After the run: say of frozen variables that they were thawed, where they were."""
+        for (key, _), cause in self._findings.causes.items():
+            last = max(cause.amounts)
+            if key == "frozen" and last < (self._last.epoch, self._last.step):
+                cause.evidence += f"; until epoch {last[0]}, step {last[1]}"
+
+    def _name_frozen(self, places: Sequence[int], step: Step, place: Place) -> None:
+        names = [self._reference.names[v] for v in places]
+        evidence = f"{listed(names)}: not trainable here, and trainable in the model as it is built"
+        self._findings.add(
+            Cause("frozen", ", ".join(names), evidence, place.epoch, place.step, "gradient", names[0],
+                  effect=self._still(step))
+        )  # fmt: skip
+
+    def _mixed_up(self, step: Step, seen: Sequence[Pass]) -> str:
+        tape = taped(seen)
+        for place, gradient in received(step).items():
+            mine = tape.get(place)
+            if mine is None or close(gradient, mine, 1e-4):
+                continue
+            for other, theirs in tape.items():
+                if other != place and close(gradient, theirs, 1e-6):
+                    names = self._reference.names
+                    return f"{names[place]} with the gradient of {names[other]}, so mixed"
+        return ""
+
+    def _still(self, step: Step) -> float:
+        """The share of all elements that the step left where they were."""
+        trainable = self._reference.trainable
+        moved = [new - old for new, old in zip(step.after[:trainable], step.before[:trainable])]
+        still = sum(float(np.count_nonzero(m == 0)) for m in moved)
+        return still / max(1.0, float(sum(m.size for m in moved)))
