@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +33,28 @@ class InputError(ValueError):
 def message(error: InputError) -> str:
     """The error as the user reads it."""
     return f"error: {error.field}\n  received: {error.received}\n  allowed:  {error.allowed}\n  fix:      {error.fix}"
+
+
+def is_whole(value: object, smallest: float = -math.inf, largest: float = math.inf) -> bool:
+    """Whether the value is an integer within the bounds; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest
+
+
+def require_whole(
+    field: str, value: object, smallest: int, largest: int | None = None, *, allowed: str = "", fix: str = ""
+) -> None:
+    """Refuse what is no whole number within the bounds.
+
+    Args:
+        allowed: in words, where the bounds alone do not say it.
+        fix: an imperative; the smallest number by default.
+
+    Raises:
+        InputError: the value is something else.
+    """
+    if not is_whole(value, smallest, math.inf if largest is None else largest):
+        bounds = f"of {smallest} or more" if largest is None else f"from {smallest} to {largest}"
+        raise InputError(field, value, allowed or f"a whole number {bounds}", fix or f"set {proposal(field, smallest)}")
 
 
 def near_miss(received: str, options: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ Light to import: the command line answers ``--help`` through here.
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,11 @@ def is_own_code(file: str | Path) -> bool:
     standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
     installed = any(path.is_relative_to(folder) for folder in (_PACKAGE, *standard))
     return not installed and not {"site-packages", "dist-packages"} & set(path.parts)
+
+
+def file_word(text: str, *, keep: str = "._-", blank: str = "-") -> str:
+    """A text as part of a file's name: what not every file system takes becomes ``blank``; it may end up empty."""
+    return re.sub(f"[^A-Za-z0-9{re.escape(keep)}]+", blank, text).strip("-.")
 
 
 def in_checkout() -> bool:

@@ -8,6 +8,7 @@ Epochs and folds are numbered from 1, as Keras prints them.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,11 @@ class JobResult:
     control_of: str | None = None
     run_id: str | None = None
 
+    @property
+    def config_key(self) -> str:
+        """Equal for jobs of equal ``config``, which may hold lists and so is no dictionary's key."""
+        return json.dumps(dict(self.config), sort_keys=True, default=repr)
+
     def metric_names(self) -> list[str]:
         """Names of all metrics any epoch measured, in order of first appearance."""
         return list(dict.fromkeys(name for fold in self.folds for record in fold.history for name in record.metrics))
@@ -115,3 +121,15 @@ def higher_is_better(metric: str) -> bool:
 def finite(values: Iterable[float]) -> list[float]:
     """The finite ones among ``values``, in order."""
     return [value for value in values if math.isfinite(value)]
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The value as JSON can hold it: None for NaN and the infinities."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def mean_rows(folds: Iterable[FoldResult]) -> tuple[float, float]:
+    """Mean numbers of training and of validation rows, for the correction of Nadeau and Bengio; zeros for no fold."""
+    folds = list(folds)
+    count = max(len(folds), 1)
+    return sum(fold.train_rows for fold in folds) / count, sum(fold.validation_rows for fold in folds) / count

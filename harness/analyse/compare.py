@@ -41,7 +41,7 @@ from harness.analyse.verdict import (
     spread_of,
 )
 from harness.errors import InputError
-from harness.records import JobResult, finite
+from harness.records import JobResult, finite, finite_or_none
 
 __all__ = ["Comparison", "Group", "MethodSummary", "Pair", "Verdict", "as_dict", "compare", "mean_std_curves"]
 
@@ -183,10 +183,10 @@ def method_dict(summary: MethodSummary) -> dict[str, Any]:
     """A method or level as JSON can hold it."""
     spread = summary.spread
     return {
-        "mean": _number(summary.mean),
-        "std": _number(summary.std),
+        "mean": finite_or_none(summary.mean),
+        "std": finite_or_none(summary.std),
         "n": summary.n,
-        "folds": [_number(value) for value in summary.folds],
+        "folds": [finite_or_none(value) for value in summary.folds],
         "diverged": len(summary.diverged_folds),
         **({} if spread is None else {"spread": asdict(spread)}),
     }
@@ -197,23 +197,19 @@ def pair_dict(pair: Pair, interval_key: str) -> dict[str, Any]:
     return {
         "a": pair.a,
         "b": pair.b,
-        "difference": _number(pair.difference),
-        interval_key: [_number(bound) for bound in pair.interval],
+        "difference": finite_or_none(pair.difference),
+        interval_key: [finite_or_none(bound) for bound in pair.interval],
         "p_corrected_t": pair.p_corrected_t,
         "p_wilcoxon": pair.p_wilcoxon,
         "p_holm": pair.p_holm,
         "p_tost": pair.p_tost,
         "p_tost_holm": pair.p_tost_holm,
         "verdict": pair.verdict,
-        "margin": _number(pair.margin),
+        "margin": finite_or_none(pair.margin),
         "n": pair.n,
-        "control": _number(pair.control),
+        "control": finite_or_none(pair.control),
         "note": pair.note,
     }
-
-
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _summaries(group: Sequence[JobResult], metric: str, epoch: Epoch) -> dict[str, MethodSummary]:

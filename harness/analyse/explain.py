@@ -21,7 +21,7 @@ from harness.analyse.attribution import WORTH_NAMING, Attribution, Combination, 
 from harness.analyse.groups import Epoch, check_epoch, check_metric, fold_values
 from harness.analyse.shapley import Vector
 from harness.errors import InputError
-from harness.records import JobResult
+from harness.records import JobResult, mean_rows
 
 Jobs = Mapping[frozenset[str], JobResult]
 
@@ -75,7 +75,7 @@ def explain(
     values = {members: fold_values(job, metric, epoch) for members, job in jobs.items()}
     folds, excluded = _usable(values)
     game = {members: np.array([by_fold[fold] for fold in folds]) for members, by_fold in values.items()}
-    rows = _Rows(*_mean_rows(every))
+    rows = _Rows(*mean_rows(fold for job in every for fold in job.folds))
     players = {switch.name: switch for switch in switches}
     gap = rows.effect(game[frozenset(players)] - game[frozenset()])
     return Attribution(
@@ -109,14 +109,6 @@ def _usable(values: Mapping[frozenset[str], Mapping[int, float]]) -> tuple[tuple
             "lower optimizer.learning_rate, or leave an ingredient that diverges out of both methods",
         )
     return usable, tuple(fold for fold in numbers if fold not in usable)
-
-
-def _mean_rows(jobs: Sequence[JobResult]) -> tuple[float, float]:
-    folds = [fold for job in jobs for fold in job.folds]
-    return (
-        paired_tests.mean([fold.train_rows for fold in folds]) or 0.0,
-        paired_tests.mean([fold.validation_rows for fold in folds]) or 0.0,
-    )
 
 
 def _shares(

@@ -7,7 +7,6 @@ fold without a value.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analyse.axes import require_same_rows
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, is_whole, near_miss
 from harness.records import FoldResult, JobResult, finite, higher_is_better
 
 Epoch = Literal["last", "best"] | int
@@ -39,8 +38,7 @@ def group_jobs(jobs: Sequence[JobResult]) -> list[list[JobResult]]:
         raise InputError("study", ", ".join(studies), "jobs of one study", "compare each study on its own")
     groups: dict[str, list[JobResult]] = {}
     for job in jobs:
-        # Configurations may hold lists, so they cannot be dictionary keys.
-        home = groups.setdefault(json.dumps(dict(job.config), sort_keys=True, default=repr), [])
+        home = groups.setdefault(job.config_key, [])
         if home:
             _check_pairing(home, job)
         home.append(job)
@@ -97,8 +95,7 @@ def check_metric(jobs: Sequence[JobResult], metric: str) -> None:
 def check_epoch(jobs: Sequence[JobResult], epoch: Epoch) -> None:
     """Raise `InputError` unless ``epoch`` is ``last``, ``best`` or an epoch every job planned."""
     planned = min(job.epochs for job in jobs)
-    numbered = isinstance(epoch, int) and not isinstance(epoch, bool)
-    if epoch in ("last", "best") or (numbered and 1 <= int(epoch) <= planned):
+    if epoch in ("last", "best") or is_whole(epoch, 1, planned):
         return
     raise InputError("epoch", epoch, f"last, best, or a number from 1 to {planned}", "use last")
 

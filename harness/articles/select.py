@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.analyse.groups import group_jobs
-from harness.errors import InputError
-from harness.records import JobResult
+from harness.errors import InputError, require_whole
+from harness.records import JobResult, mean_rows
 
 
 def find_group(
@@ -66,13 +66,13 @@ def finals(job: JobResult, metric: str, epoch: int | str = "last") -> np.ndarray
         InputError: as `curves`, or there is no such epoch.
     """
     values = curves(job, metric)
-    number = values.shape[1] if epoch == "last" else epoch
-    if not isinstance(number, int) or not 1 <= number <= values.shape[1]:
-        raise InputError("epoch", epoch, f"last, or a number from 1 to {values.shape[1]}", "correct the claim")
-    return np.asarray(values[:, number - 1])
+    if epoch == "last":
+        return np.asarray(values[:, -1])
+    allowed = f"last, or a number from 1 to {values.shape[1]}"
+    require_whole("epoch", epoch, 1, values.shape[1], allowed=allowed, fix="correct the claim")
+    return np.asarray(values[:, int(epoch) - 1])
 
 
 def rows_of(first: JobResult, second: JobResult) -> tuple[float, float]:
     """Mean numbers of training and of validation rows, for the correction of Nadeau and Bengio."""
-    folds = [*first.folds, *second.folds]
-    return float(np.mean([fold.train_rows for fold in folds])), float(np.mean([f.validation_rows for f in folds]))
+    return mean_rows([*first.folds, *second.folds])

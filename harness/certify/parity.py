@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,7 @@ from harness.observe.state import read, state_variables
 from harness.observe.steps import Pass, Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.plan.row_order import RowOrder, fold_seed
-from harness.records import EpochRecord
+from harness.records import EpochRecord, finite_or_none
 from harness.train.job import Job, build, plan_fold
 from harness.train.methods.contract import FoldPlan
 from harness.train.methods.custom import run_loop
@@ -230,15 +229,11 @@ def as_dict(a: str, b: str, folds: Sequence[FoldParity], tolerance: float) -> di
                 "steps": {"a": fold.steps[0], "b": fold.steps[1]},
                 "first_differing_step": fold.first_step,
                 "largest": {
-                    name: {"max_abs": _finite(gap.max_abs), "max_ulp": _finite(gap.max_ulp)}
+                    name: {"max_abs": finite_or_none(gap.max_abs), "max_ulp": finite_or_none(gap.max_ulp)}
                     for name, gap in fold.gaps.items()
                 },
-                "control_max_abs": _finite(fold.control),
+                "control_max_abs": finite_or_none(fold.control),
             }
             for fold in folds
         ],
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

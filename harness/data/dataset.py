@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.digests import digest_arrays
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, near_miss, require_whole
 
 TASKS = ("multiclass", "binary", "regression")
 LABELS = ("onehot", "integer")
@@ -210,15 +210,12 @@ def _final_order(rows: int, training_rows: int, scramble: int | None, limit: int
 
 
 def _check_row_options(training_rows: int, scramble: int | None, limit: int | None) -> None:
-    if scramble is not None and (not isinstance(scramble, int) or scramble < 0):
-        raise InputError("dataset.scramble", scramble, "null, or a seed of 0 or more", "set dataset.scramble=0")
-    if limit is not None and (not isinstance(limit, int) or not 1 <= limit <= training_rows):
-        raise InputError(
-            "dataset.limit",
-            limit,
-            f"null, or 1 to {training_rows}, the number of training rows",
-            "set dataset.limit=null for all rows",
-        )
+    if scramble is not None:
+        require_whole("dataset.scramble", scramble, 0, allowed="null, or a seed of 0 or more")
+    if limit is not None:
+        allowed = f"null, or 1 to {training_rows}, the number of training rows"
+        fix = "set dataset.limit=null for all rows"
+        require_whole("dataset.limit", limit, 1, training_rows, allowed=allowed, fix=fix)
 
 
 def _check_finite(dataset: Dataset) -> None:

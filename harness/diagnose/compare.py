@@ -18,6 +18,7 @@ from harness.diagnose.reference import Reference
 from harness.observe.events import State
 from harness.plan.folds import Fold
 from harness.plan.row_order import fold_seed
+from harness.records import finite_or_none
 from harness.train.job import Job, plan_fold
 from harness.train.start_states import perturb
 
@@ -143,8 +144,8 @@ def as_dict(found: Trace) -> dict[str, Any]:
         "b": found.b,
         "identical": found.identical,
         "steps": {"a": found.steps[0], "b": found.steps[1]},
-        "distance": _finite(found.distance),
-        "control": None if found.control is None else _finite(found.control),
+        "distance": finite_or_none(found.distance),
+        "control": None if found.control is None else finite_or_none(found.control),
         "first_divergence": None
         if first is None
         else {
@@ -152,8 +153,8 @@ def as_dict(found: Trace) -> dict[str, Any]:
             "step": first.step,
             "quantity": first.quantity,
             "variable": first.variable or None,
-            "max_abs": _finite(first.max_abs),
-            "max_ulp": _finite(first.max_ulp),
+            "max_abs": finite_or_none(first.max_abs),
+            "max_ulp": finite_or_none(first.max_ulp),
         },
         "causes": [_cause(difference) for difference in found.differences],
         "unexplained": [_cause(difference) for difference in found.unexplained],
@@ -168,7 +169,7 @@ def _cause(difference: Difference) -> dict[str, Any]:
         "way": cause.way,
         "confidence": cause.confidence,
         "benign": cause.benign,
-        "effect": _finite(cause.effect),
+        "effect": finite_or_none(cause.effect),
         "steps": cause.steps,
         "epoch": cause.epoch,
         "step": cause.step,
@@ -176,10 +177,6 @@ def _cause(difference: Difference) -> dict[str, Any]:
         "evidence": cause.evidence,
         "fix": cause.fix if cause.confidence else "none is known: look at this step",
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def sentences(found: Trace) -> Sequence[str]:

@@ -27,7 +27,7 @@ from sklearn.model_selection import (
 )
 
 from harness.digests import digest_arrays
-from harness.errors import InputError, proposal
+from harness.errors import InputError, is_whole, proposal, require_whole
 
 _LARGEST_SEED = 2**32 - 1
 
@@ -67,7 +67,7 @@ def stratified_kfold(y: np.ndarray, training_rows: int, seed: int, *, folds: int
         seed: of the shuffling.
         folds: 2 up to the size of the smallest class.
     """
-    _check_seed(seed)
+    require_whole("seed", seed, 0, _LARGEST_SEED)
     _check_stratified_folds(y, training_rows, folds)
     return _folds(StratifiedKFold(folds, shuffle=True, random_state=seed), y, training_rows)
 
@@ -81,7 +81,7 @@ def kfold(y: np.ndarray, training_rows: int, seed: int, *, folds: int = 5) -> tu
         seed: of the shuffling.
         folds: 2 up to the number of rows.
     """
-    _check_seed(seed)
+    require_whole("seed", seed, 0, _LARGEST_SEED)
     _check_folds(folds, training_rows, f"training rows ({training_rows})")
     return _folds(KFold(folds, shuffle=True, random_state=seed), y, training_rows)
 
@@ -99,8 +99,8 @@ def repeated_kfold(
         repeats: 1 or more.
         stratified: keep the classes in proportion.
     """
-    _check_seed(seed)
-    _check_count("cv.repeats", repeats, 1)
+    require_whole("seed", seed, 0, _LARGEST_SEED)
+    require_whole("cv.repeats", repeats, 1)
     if stratified:
         _check_stratified_folds(y, training_rows, folds)
         return _folds(RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed), y, training_rows)
@@ -127,8 +127,8 @@ def shuffle_split(
         validation_fraction: above 0 and below 1; the number of rows is rounded up.
         stratified: keep the classes in proportion.
     """
-    _check_seed(seed)
-    _check_count("cv.splits", splits, 1)
+    require_whole("seed", seed, 0, _LARGEST_SEED)
+    require_whole("cv.splits", splits, 1)
     size = _fraction_rows("cv.validation_fraction", validation_fraction, training_rows)
     return _random_splits(y, training_rows, seed, splits, size, stratified, "cv.validation_fraction")
 
@@ -153,11 +153,11 @@ def holdout(
             yes for a fraction and no for a count.
         stratified: keep the classes in proportion; needs shuffling.
     """
-    _check_seed(seed)
-    by_count = isinstance(validation, int) and not isinstance(validation, bool)
-    if by_count and not 1 <= validation < training_rows:
+    require_whole("seed", seed, 0, _LARGEST_SEED)
+    by_count = is_whole(validation)
+    if by_count:
         allowed = f"a fraction between 0 and 1, or a count of 1 to {training_rows - 1} rows"
-        raise InputError("cv.validation", validation, allowed, "set cv.validation=0.2")
+        require_whole("cv.validation", validation, 1, training_rows - 1, allowed=allowed, fix="set cv.validation=0.2")
     size = int(validation) if by_count else _fraction_rows("cv.validation", validation, training_rows)
     if shuffle if shuffle is not None else not by_count:
         return _random_splits(y, training_rows, seed, 1, size, stratified, "cv.validation")
@@ -176,7 +176,7 @@ def test_split(y: np.ndarray, training_rows: int, seed: int, *, repeats: int = 1
         seed: unused; here for the common signature.
         repeats: so many folds of the same rows; each has initial weights and row orders of its own.
     """
-    _check_count("cv.repeats", repeats, 1)
+    require_whole("cv.repeats", repeats, 1)
     if training_rows >= len(y):
         raise InputError(
             "cv",
@@ -196,7 +196,7 @@ def none(y: np.ndarray, training_rows: int, seed: int, *, repeats: int = 1) -> t
         seed: unused.
         repeats: so many folds of the same rows; each has initial weights and row orders of its own.
     """
-    _check_count("cv.repeats", repeats, 1)
+    require_whole("cv.repeats", repeats, 1)
     return _repeated(np.arange(training_rows), np.arange(0), repeats)
 
 
@@ -247,21 +247,8 @@ def _check_stratified_folds(y: np.ndarray, training_rows: int, folds: int) -> No
 
 
 def _check_folds(folds: int, largest: int, limit: str) -> None:
-    fits = isinstance(folds, int) and not isinstance(folds, bool) and 2 <= folds <= largest
-    if not fits:
-        possible = largest >= 2
-        fix = f"set {proposal('cv.folds', min(largest, 5))}" if possible else "choose cv=holdout, or give more rows"
-        raise InputError("cv.folds", folds, f"a whole number from 2 up to the {limit}", fix)
-
-
-def _check_count(field: str, received: int, smallest: int) -> None:
-    if not isinstance(received, int) or isinstance(received, bool) or received < smallest:
-        raise InputError(field, received, f"a whole number of {smallest} or more", f"set {proposal(field, 5)}")
-
-
-def _check_seed(seed: int) -> None:
-    if not isinstance(seed, int) or not 0 <= seed <= _LARGEST_SEED:
-        raise InputError("seed", seed, f"a whole number from 0 to {_LARGEST_SEED}", "set seed=0")
+    fix = f"set {proposal('cv.folds', min(largest, 5))}" if largest >= 2 else "choose cv=holdout, or give more rows"
+    require_whole("cv.folds", folds, 2, largest, allowed=f"a whole number from 2 up to the {limit}", fix=fix)
 
 
 def _fraction_rows(field: str, fraction: float, rows: int) -> int:

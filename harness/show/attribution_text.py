@@ -6,7 +6,6 @@ Table and Markdown round to four significant digits and tell the rest in sentenc
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from harness.analyse.attribution import Attribution, Effect, Interaction, Setting, Share, Switch, setting
 from harness.analyse.verdict import ALPHA
+from harness.records import finite_or_none
 from harness.show.numbers import number, p_value
 
 Format = Literal["table", "json", "md"]
@@ -199,7 +199,7 @@ def _coded(text: str) -> str:
 
 
 def _bounds(effect: Effect) -> dict[str, Any]:
-    return {"ci95": [bound if bound is not None and math.isfinite(bound) else None for bound in effect.interval]}
+    return {"ci95": [finite_or_none(bound) for bound in effect.interval]}
 
 
 def _switch_dict(switch: Switch) -> dict[str, Any]:

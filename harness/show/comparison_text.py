@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -21,6 +20,7 @@ from harness.analyse.further import Further
 from harness.analyse.groups import Epoch, group_titles
 from harness.analyse.verdict import ALPHA
 from harness.errors import InputError, near_miss
+from harness.records import finite_or_none
 from harness.show.blocks import Block, Bullets, Table, Title, markdown, print_blocks
 from harness.show.further_text import further_blocks, further_dict
 from harness.show.numbers import number, p_value
@@ -198,7 +198,7 @@ def _csv(comparison: Comparison) -> str:
 
 def _csv_pair(pair: Pair, methods: Mapping[str, MethodSummary], interval: str) -> dict[str, object]:
     bounds = {f"{interval}_low": pair.interval[0], f"{interval}_high": pair.interval[1]}
-    tests = {name: _finite_or_none(getattr(pair, name)) for name in _PAIR_COLUMNS}
+    tests = {name: finite_or_none(getattr(pair, name)) for name in _PAIR_COLUMNS}
     told = {"n": pair.n, "verdict": pair.verdict, "note": pair.note}
     return _csv_side("a", methods[pair.a]) | _csv_side("b", methods[pair.b]) | tests | bounds | told
 
@@ -206,7 +206,3 @@ def _csv_pair(pair: Pair, methods: Mapping[str, MethodSummary], interval: str) -
 def _csv_side(side: str, summary: MethodSummary) -> dict[str, object]:
     values = {"mean": summary.mean, "std": summary.std, "n": summary.n, "diverged": len(summary.diverged_folds)}
     return {side: summary.label} | {f"{side}_{name}": value for name, value in values.items()}
-
-
-def _finite_or_none(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from harness.analyse.axes import METHOD, along, design_of
 from harness.analyse.groups import check_metric, group_jobs, group_titles, shown_configs
 from harness.analyse.sweep.overview import Sweep
 from harness.errors import InputError
+from harness.location import file_word
 from harness.records import JobResult
 from harness.show.curves import curve_panels, job_styles, study_figure
 from harness.show.figure_files import save_figure
@@ -107,7 +107,7 @@ def save_axis_figure(
     figure = study_figure(levels, title=f"{jobs[0].study} by {name}{rest}", metrics=drawn if metrics else None)
     stem = "-".join([jobs[0].study, "by", *by, *(metric.replace("/", "-") for metric in metrics)])
     origin = {"study": jobs[0].study, "by": list(by), "metrics": drawn, "runs": [job.run_id for job in jobs]}
-    return save_figure(figure, folder, re.sub(r"[^A-Za-z0-9._-]+", "-", stem), origin)
+    return save_figure(figure, folder, file_word(stem), origin)
 
 
 def _origin(group: Sequence[JobResult], config: Mapping[str, Any], title: str) -> dict[str, Any]:
@@ -133,5 +133,5 @@ def _origin(group: Sequence[JobResult], config: Mapping[str, Any], title: str) -
 
 
 def _file_stem(study: str, place: int, title: str) -> str:
-    words = [re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") for text in (study, title)]
+    words = [file_word(text, keep=".") for text in (study, title)]
     return f"{words[0] or 'study'}-{place:02d}-{words[1][:80]}".rstrip("-.")

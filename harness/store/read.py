@@ -80,7 +80,7 @@ def read_study(store: Store, study: str) -> list[JobResult]:
         if run.info.status == "FINISHED":
             # The hash of the configuration leaves out how the data were made, which may be what was swept.
             job = _read_job(store, run)
-            newest.setdefault((json.dumps(dict(job.config), sort_keys=True), job.method), job)
+            newest.setdefault((job.config_key, job.method), job)
     if not newest:
         fix = "start the command that trained it again; it goes on where it stopped"
         raise InputError("STUDY", study, "a study with at least one finished job", fix)

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from harness.errors import InputError, proposal
+from harness.errors import InputError, is_whole, proposal
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _check_dropout(rate: float) -> None:
 
 
 def _check_widths(field: str, widths: Sequence[int]) -> None:
-    if not all(isinstance(width, int) and width > 0 for width in widths):
+    if not all(is_whole(width, 1) for width in widths):
         raise InputError(field, list(widths), "a list of positive whole numbers", f"set {proposal(field, [64, 64])}")
 
 

@@ -77,7 +77,7 @@ def fixes() -> Iterator[tuple[str, str]]:
             match node:
                 case ast.Call(func=ast.Name(id="InputError"), args=[_, _, _, fix]):
                     said = fix
-                case ast.Assign(targets=[ast.Name(id="fix")], value=said):
+                case ast.Assign(targets=[ast.Name(id="fix")], value=said) | ast.keyword(arg="fix", value=said):
                     pass
                 case _:
                     continue

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.analyse.axes import METHOD, Axis, along, design_of, level_of, texts_of
 from harness.analyse.groups import Epoch, check_epoch, check_metric, control_distance, fold_values
 from harness.analyse.marginal import Levels
-from harness.records import JobResult
+from harness.records import JobResult, mean_rows
 
 Numbers = npt.NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def outcomes_of(jobs: Sequence[JobResult], metric: str, epoch: Epoch = "last") -
         weights=weights,
         controls=_controls(joined, configurations, metric, epoch),
         parts=parts,
-        rows=(float(np.mean([f.train_rows for f in folds])), float(np.mean([f.validation_rows for f in folds]))),
+        rows=mean_rows(folds),
     )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from harness.analyse.axes import Axis
 from harness.analyse.compare import check_options, method_dict, pair_dict
 from harness.analyse.groups import Epoch
@@ -15,7 +13,7 @@ from harness.analyse.sweep.effects import Effect, Effects, effects_of
 from harness.analyse.sweep.leaderboard import Leaderboard, Place, rank
 from harness.analyse.sweep.outcomes import Outcomes, outcomes_of
 from harness.analyse.verdict import margin_words
-from harness.records import JobResult
+from harness.records import JobResult, finite_or_none
 
 
 @dataclass(frozen=True)
@@ -126,5 +124,5 @@ def _place(place: Place, outcomes: Outcomes) -> dict[str, Any]:
         "diverged": place.diverged,
         "among_best": place.among_best,
         "spread": None if place.spread is None else asdict(place.spread),
-        "values": [float(value) if np.isfinite(value) else None for value in row],
+        "values": [finite_or_none(value) for value in row],
     }

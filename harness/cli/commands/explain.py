@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from harness.cli.terminal.study_arguments import epoch_argument
-from harness.errors import InputError
+from harness.errors import InputError, require_whole
 
 if TYPE_CHECKING:
     from harness.analyse.attribution import Attribution
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     """Explain A and B; 0 when it was done, 1 when a combination failed to train."""
     options, overrides = _parse(arguments)
     epoch = epoch_argument(options.epoch)
-    if options.permutations is not None and options.permutations < 2:
-        raise InputError("--permutations", options.permutations, "2 or more", "leave it out, or use 10")
+    if options.permutations is not None:
+        require_whole("--permutations", options.permutations, 2, fix="leave it out, or use 10")
 
     from harness.cli.jobs.switches import compose_mixture
     from harness.cli.terminal.console import messages
@@ -196,12 +196,13 @@ def _record(attribution: Attribution, store: Store, study: str, console: Console
     """Draw the waterfall, and write the comparison run with table, numbers and figure."""
     from harness.cli.sweep.conclude import figure_folder
     from harness.digests import digest_settings
+    from harness.location import file_word
     from harness.show.attribution_text import as_dict, render_json, render_markdown
     from harness.show.waterfall import save_waterfall
     from harness.store.write import write_comparison
 
     at = "" if attribution.epoch == "last" else f"_{attribution.epoch}"
-    name = f"{attribution.metric.replace('/', '_')}{at}"
+    name = f"{file_word(attribution.metric, blank='_')}{at}"
     drawn = save_waterfall(attribution, figure_folder(store, study), f"{study}-waterfall-{name}") if figures else []
     description = render_markdown(attribution)
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.terminal.study_arguments import study_parser
 from harness.errors import InputError, shell_word
+from harness.location import file_word
 
 if TYPE_CHECKING:
     from harness.articles.checked import CheckedArticle
@@ -160,7 +160,7 @@ def _save(text: str, file: Path) -> Path:
 
 def _file_name(study: str) -> str:
     """A study may be called anything; its file is named by what every file system takes."""
-    return (re.sub(r"[^A-Za-z0-9._-]+", "-", study).strip("-.") or "study") + ".html"
+    return (file_word(study) or "study") + ".html"
 
 
 def _today() -> str:

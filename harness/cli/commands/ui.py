@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from harness.errors import InputError
+from harness.errors import require_whole
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,8 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--uri", help="MLflow tracking URI of the store; the project's own by default")
     options = parser.parse_args(arguments)
-    if not 0 < options.port < 65536:
-        raise InputError("--port", options.port, "1 to 65535", "use --port 5000")
+    require_whole("--port", options.port, 1, 65535, fix="use --port 5000")
 
     from harness.store.connect import open_store
 

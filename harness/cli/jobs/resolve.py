@@ -21,7 +21,7 @@ from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.optimizer_rules import check_optimizer
 from harness.cli.terminal.own_code import own_output
 from harness.data import Dataset
-from harness.errors import InputError, proposal
+from harness.errors import InputError, proposal, require_whole
 from harness.observe.find_loop import loop_source
 from harness.plan.compiled_in import compiled_in, drawn_from, optimizer_kind
 from harness.plan.folds import Fold, folds_digest
@@ -117,8 +117,9 @@ def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
 
 def _check_scalars(settings: Mapping[str, Any]) -> None:
     for name in ("batch_size", "epochs", "validation_batch_size"):
-        _require(name, settings[name], lambda value: _whole(value) and value > 0, "a whole number above 0", 64)
-    _require("seed", settings["seed"], lambda value: _whole(value) and 0 <= value < 2**32, "0 to 4294967295", 0)
+        fix = f"for instance {proposal(name, 64)}"
+        require_whole(name, settings[name], 1, allowed="a whole number above 0", fix=fix)
+    require_whole("seed", settings["seed"], 0, 2**32 - 1)
     for name in ("jit_compile", "gradient_statistics", "force"):
         _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", False)
     plain = "letters, digits, '.', '_' and '-'"
@@ -128,10 +129,6 @@ def _check_scalars(settings: Mapping[str, Any]) -> None:
 def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: object) -> None:
     if not holds(value):
         raise InputError(name, value, allowed, f"for instance {proposal(name, example)}")
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plain_name(value: Any) -> bool:

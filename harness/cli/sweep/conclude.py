@@ -14,7 +14,7 @@ from harness.analyse.groups import headline_metrics
 from harness.analyse.sweep.overview import Sweep, sweep_of
 from harness.digests import digest_settings
 from harness.errors import InputError
-from harness.location import store_folder
+from harness.location import file_word, store_folder
 from harness.show.comparison_text import Format, print_table, render
 from harness.show.study_figures import save_summary_figures
 from harness.show.sweep_rows import as_csv, effect_rows, ranking_rows
@@ -57,7 +57,7 @@ def figure_folder(store: Store, study: str) -> Path:
 
 def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:
     return {
-        f"comparison_{_slug(comparison.metric)}.{form}": render(comparison, form)
+        f"comparison_{file_word(comparison.metric, blank='_')}.{form}": render(comparison, form)
         for comparison in comparisons
         for form in FORMS
     }
@@ -66,15 +66,11 @@ def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:
 def _sweep_texts(sweeps: Sequence[Sweep]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for sweep in sweeps:
-        metric = _slug(sweep.outcomes.metric)
+        metric = file_word(sweep.outcomes.metric, blank="_")
         texts |= {f"sweep_{metric}.{form}": render_sweep(sweep, form) for form in ("json", "md")}
         texts[f"ranking_{metric}.csv"] = as_csv(ranking_rows(sweep))
         texts[f"effects_{metric}.csv"] = as_csv(effect_rows(sweep))
     return texts
-
-
-def _slug(metric: str) -> str:
-    return metric.replace("/", "_")
 
 
 def _record(store: Store, study: str, texts: Mapping[str, str], drawn: Sequence[Path]) -> str:

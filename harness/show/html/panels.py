@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analyse.groups import mean_std_curves
+from harness.location import file_word
 from harness.records import JobResult
 from harness.show.curves import Style
 from harness.show.html.plots import curve_figure, fold_figure, legend_swatches, metric_label
@@ -31,7 +32,9 @@ def curve_panel(group: Sequence[JobResult], metric: str, styles: Mapping[str, St
     shown = [job for job in group if metric in job.metric_names()]
     ends = "; ".join(f"{_name(job)} {_end(job, metric)}" for job in shown)
     words = f"{metric_label(metric)} by epoch. Last epoch: {ends}."
-    picture = inline_svg(curve_figure(shown, metric, styles), prefix=f"{anchor}-{_slug(metric)}", label=words)
+    picture = inline_svg(
+        curve_figure(shown, metric, styles), prefix=f"{anchor}-{file_word(metric, keep='')}", label=words
+    )
     return Panel(f"{metric} by epoch", picture)
 
 
@@ -39,7 +42,9 @@ def fold_panel(methods: Sequence[JobResult], metric: str, styles: Mapping[str, S
     """The last epoch's values of every fold; ``methods`` are a group without its controls."""
     ends = "; ".join(f"{job.method} {_end(job, metric)}" for job in methods)
     words = f"{metric_label(metric)} in the last epoch, a point for each fold. Means: {ends}."
-    picture = inline_svg(fold_figure(methods, metric, styles), prefix=f"{anchor}-folds-{_slug(metric)}", label=words)
+    picture = inline_svg(
+        fold_figure(methods, metric, styles), prefix=f"{anchor}-folds-{file_word(metric, keep='')}", label=words
+    )
     return Panel(f"{metric}, last epoch, by fold", picture)
 
 
@@ -73,7 +78,3 @@ def _end(job: JobResult, metric: str) -> str:
 
 def _name(job: JobResult) -> str:
     return f"{job.control_of} moved 1 ulp" if job.control_of else job.method
-
-
-def _slug(metric: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in metric)

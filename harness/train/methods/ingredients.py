@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from harness.errors import InputError, near_miss, proposal
+from harness.errors import InputError, near_miss, proposal, require_whole
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "shuffle": ("schedule", "once", "none", "keras", "keras_seeded", "own"),
@@ -67,8 +67,7 @@ class Ingredients:
                 if value not in allowed:
                     raise InputError(name, value, ", ".join(allowed), near_miss(str(value), allowed))
             elif field.name == "ulps":
-                if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                    raise InputError(name, value, "a whole number, 0 or more", "set method.ulps=1 for a control run")
+                require_whole(name, value, 0, fix="set method.ulps=1 for a control run")
             elif not isinstance(value, bool):
                 raise InputError(name, value, "true or false", f"set {proposal(name, True)}")
 
