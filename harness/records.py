@@ -110,7 +110,8 @@ class JobResult:
 
     def metric_names(self) -> list[str]:
         """Names of all metrics any epoch measured, in order of first appearance."""
-        return list(dict.fromkeys(name for fold in self.folds for record in fold.history for name in record.metrics))
+        measured = dict.fromkeys(tuple(record.metrics) for fold in self.folds for record in fold.history)
+        return list(dict.fromkeys(name for names in measured for name in names))
 
 
 def higher_is_better(metric: str) -> bool:

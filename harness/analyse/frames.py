@@ -36,12 +36,13 @@ def folds_text(folds: Iterable[FoldResult]) -> str:
 def fold_results(text: str, frame: pd.DataFrame) -> tuple[FoldResult, ...]:
     """The inverse of `folds_text` and `history_frame`."""
     names = [column for column in frame.columns if column not in ("fold", "epoch")]
-    results = []
-    for scalars in json.loads(text):
-        rows = frame[frame["fold"] == scalars["fold"]].sort_values("epoch")
-        history = tuple(
-            EpochRecord(int(epoch), {name: float(value) for name, value in zip(names, values)})
-            for epoch, *values in rows[["epoch", *names]].itertuples(index=False)
-        )
-        results.append(FoldResult(history=history, **scalars))
-    return tuple(results)
+    numbers = zip(frame["fold"].tolist(), frame["epoch"].tolist())
+    # Column by column into plain floats: a row of a frame at a time takes ten times as long.
+    values = zip(*(frame[name].astype(float).tolist() for name in names)) if names else ((),) * len(frame)
+    histories: dict[int, list[EpochRecord]] = {}
+    for (fold, epoch), row in zip(numbers, values):
+        histories.setdefault(int(fold), []).append(EpochRecord(int(epoch), dict(zip(names, row))))
+    return tuple(
+        FoldResult(history=tuple(sorted(histories.get(scalars["fold"], ()), key=lambda one: one.epoch)), **scalars)
+        for scalars in json.loads(text)
+    )

@@ -149,9 +149,9 @@ def mean_std_curves(job: JobResult, metric: str) -> Curves:
     """
     values = np.full((len(job.folds), job.epochs), np.nan)
     for row, fold in enumerate(job.folds):
-        for record in fold.history:
-            if 1 <= record.epoch <= job.epochs:
-                values[row, record.epoch - 1] = record.metrics.get(metric, math.nan)
+        places = [record.epoch - 1 for record in fold.history]
+        known = [place for place in places if place < job.epochs]
+        values[row, known] = fold.curve(metric)[: len(known)]
     known = np.isfinite(values)
     n = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)

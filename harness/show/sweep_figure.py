@@ -145,8 +145,13 @@ def strongest_pair(sweep: Sweep) -> tuple[str, str] | None:
     return (names[0], names[1]) if len(names) > 1 else None
 
 
-def overview_figure(sweep: Sweep) -> Figure:
-    """A panel an axis, strongest first and all to one scale; below, the heat map and the best curves."""
+def overview_figure(sweep: Sweep, *, title: bool = True) -> Figure:
+    """A panel an axis, strongest first and all to one scale; below, the heat map and the best curves.
+
+    Args:
+        sweep: with an axis at least.
+        title: whether the picture says what was swept.
+    """
     effects, pair = sweep.effects.axes[:_PANELS], strongest_pair(sweep)
     columns = max(2, min(_COLUMNS, len(effects)))
     rows = math.ceil(len(effects) / columns)
@@ -171,7 +176,8 @@ def overview_figure(sweep: Sweep) -> Figure:
     curves = figure.add_subplot(bottom[0, -1])
     plot_best(curves, sweep)
     _plain(curves)
-    figure.suptitle(textwrap.fill(headline(sweep), 120), fontsize=_TEXT + 1)
+    if title:
+        figure.suptitle(textwrap.fill(headline(sweep), 120), fontsize=_TEXT + 1)
     return figure
 
 

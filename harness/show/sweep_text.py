@@ -85,7 +85,7 @@ def blocks_of(sweep: Sweep, top: int, *, ranking: bool = False) -> list[Block]:
     """What is said of a sweep."""
     blocks: list[Block] = [Title(headline(sweep), 2)]
     if not ranking and sweep.effects.axes:
-        blocks += [Title("what matters"), _effects_table(sweep), Bullets(effect_sentences(sweep))]
+        blocks += [Title("what matters"), effects_table(sweep), Bullets(effect_sentences(sweep))]
     places = distinct_places(sweep)
     blocks.append(Title(f"ranking, {min(top, len(places))} of {len(places)} configurations{_folded(sweep)}"))
     return [*blocks, _ranking_table(sweep, places[:top]), Bullets(ranking_sentences(sweep))]
@@ -122,7 +122,8 @@ def headline(sweep: Sweep) -> str:
     )
 
 
-def _effects_table(sweep: Sweep) -> Table:
+def effects_table(sweep: Sweep) -> Table:
+    """Each axis's verdict, share of the variance and levels; then what axes do together, and the noise."""
     header = ("axis", "verdict", "share of variance", f"{100 * sweep.confidence:g} % CI", "levels, best first")
     rows: list[tuple[str, ...]] = [
         (effect.name, effect.verdict, *_share(effect.share), _levels(effect, sweep)) for effect in sweep.effects.axes

@@ -196,37 +196,61 @@ def _sums_of_squares(levels: npt.NDArray[np.int64], columns: Numbers) -> tuple[d
     blocks: dict[Term, Numbers] = {(axis,): _indicators(levels[:, axis]) for axis in range(axes)}
     for a, b in itertools.combinations(range(axes), 2):
         blocks[a, b] = _indicators(levels[:, a] * (levels[:, b].max(initial=0) + 1) + levels[:, b])
-    alone, rank = _explained(blocks, mains, columns)
-    width = sum(block.shape[1] for block in blocks.values())
-    if axes < 2 or rank == len(levels) or width > _WIDEST:
-        return _added(blocks, mains, columns), alone
-    everything, rank = _explained(blocks, [*mains, *pairs], columns)
+    if sum(block.shape[1] for block in blocks.values()) > _WIDEST:
+        blocks = {key: blocks[key] for key in mains}
+    fit = _Fit.of(blocks, columns)
+    alone, rank = fit.explained(mains)
+    if len(blocks) == axes or rank == len(levels):
+        return _added(fit, mains), alone
+    everything, rank = fit.explained([*mains, *pairs])
     if rank == len(levels) and axes > 2:  # as many interactions as configurations: they would explain anything
-        return _added(blocks, mains, columns), alone
-    return _added(blocks, [*mains, *pairs], columns), everything
+        return _added(fit, mains), alone
+    return _added(fit, [*mains, *pairs]), everything
 
 
-def _added(blocks: Mapping[Term, Numbers], keys: Sequence[Term], columns: Numbers) -> dict[Term, Numbers]:
+def _added(fit: _Fit, keys: Sequence[Term]) -> dict[Term, Numbers]:
     """What each term adds to the fit by all terms that do not contain it."""
     sums: dict[Term, Numbers] = {}
     for key in keys:
         rest = [other for other in keys if not set(key) <= set(other)]
-        sums[key] = _explained(blocks, [*rest, key], columns)[0] - _explained(blocks, rest, columns)[0]
+        sums[key] = fit.explained([*rest, key])[0] - fit.explained(rest)[0]
     return sums
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Least squares by any of the terms: inner products of all indicators, made once.
+
+    Attributes:
+        products: of every two indicators, the mean's column first.
+        onto: of every indicator with every column that is fitted.
+        places: of each term's indicators.
+    """
+
+    products: Numbers
+    onto: Numbers
+    places: Mapping[Term, range]
+
+    @classmethod
+    def of(cls, blocks: Mapping[Term, Numbers], columns: Numbers) -> _Fit:
+        """The fit of these columns by a mean and these terms' indicators."""
+        matrix = np.hstack([np.ones((len(columns), 1)), *blocks.values()])
+        ends = np.cumsum([1, *(block.shape[1] for block in blocks.values())]).tolist()
+        places = {key: range(start, end) for key, start, end in zip(blocks, ends, ends[1:])}
+        return cls(matrix.T @ matrix, matrix.T @ columns, places)
+
+    def explained(self, keys: Sequence[Term]) -> tuple[Numbers, int]:
+        """Sum of squares of the fit by these terms and a mean, and the rank of the fit."""
+        chosen = [0, *(place for key in keys for place in self.places[key])]
+        # Products of indicators are whole numbers: the normal equations lose nothing here. Pivots find their rank.
+        products = self.products[np.ix_(chosen, chosen)]
+        root, order, rank, _ = linalg.lapack.dpstrf(products, tol=1e-9 * float(products.max()), lower=1)
+        known = self.onto[chosen][order[:rank] - 1]
+        along = linalg.solve_triangular(root[:rank, :rank], known, lower=True)
+        return np.asarray((along**2).sum(axis=0)), int(rank)
 
 
 def _indicators(code: npt.NDArray[np.int64]) -> Numbers:
     """One column a value of the code, 1 where it is taken."""
     _, place = np.unique(code, return_inverse=True)
     return np.asarray(np.eye(int(place.max(initial=0)) + 1)[place.ravel()])
-
-
-def _explained(blocks: Mapping[Term, Numbers], keys: Sequence[Term], columns: Numbers) -> tuple[Numbers, int]:
-    """Sum of squares of the least-squares fit by these terms and a mean, and the rank of the fit."""
-    matrix = np.hstack([np.ones((len(columns), 1)), *(blocks[key] for key in keys)])
-    # Of indicators, products are whole numbers: the normal equations lose nothing here. Pivots find their rank.
-    products = matrix.T @ matrix
-    root, order, rank, _ = linalg.lapack.dpstrf(products, tol=1e-9 * float(products.max()), lower=1)
-    known = (matrix.T @ columns)[order[:rank] - 1]
-    along = linalg.solve_triangular(root[:rank, :rank], known, lower=True)
-    return np.asarray((along**2).sum(axis=0)), int(rank)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.analyse.axes import along
+from harness.analyse.axes import along, design_of
 from harness.analyse.compare import Comparison, Group, compare
 from harness.analyse.groups import group_jobs, group_titles, headline_metrics, shown_configs
+from harness.analyse.sweep.overview import sweep_of
 from harness.articles.checked import CheckedArticle
 from harness.articles.results import StudyResults
 from harness.records import JobResult
@@ -18,6 +19,8 @@ from harness.show.html.facts import MethodFacts, Settings, method_facts, origin_
 from harness.show.html.panels import Panel, curve_panel, fold_panel, legend, spread_words
 from harness.show.html.plots import metric_label
 from harness.show.html.summary import claims_sentences, headline, study_sentences
+from harness.show.html.sweep import SweepSection, sweep_section
+from harness.show.study_figures import FEW
 
 _GRADIENTS = ("grad/norm/mean", "grad/norm/max", "update/ratio")
 
@@ -66,7 +69,11 @@ class GroupSection:
 
 @dataclass(frozen=True)
 class StudySection:
-    """One study: sentences, groups, settings (the methods' own by label), origin."""
+    """One study: sentences, groups, settings (the methods' own by label), origin.
+
+    Attributes:
+        sweep: where several axes vary; then groups of their own only if they are few.
+    """
 
     anchor: str
     name: str
@@ -76,6 +83,7 @@ class StudySection:
     settings: Settings
     method_settings: Mapping[str, Mapping[str, str]]
     origin: tuple[tuple[str, str], ...]
+    sweep: SweepSection | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def study_report(results: StudyResults, *, written: str, source: str, article: C
         written=written,
         source=source,
         sentences=_claims_sentences(article),
-        studies=(_study(results, "s1"),),
+        studies=(_sweep(results, "s1") or _study(results, "s1"),),
         article=article,
     )
 
@@ -151,6 +159,30 @@ def article_report(article: CheckedArticle, *, written: str) -> Report:
 
 def _claims_sentences(article: CheckedArticle | None) -> tuple[str, ...]:
     return tuple(claims_sentences(article.claims, len(article.unchecked))) if article else ()
+
+
+def _sweep(results: StudyResults, anchor: str) -> StudySection | None:
+    """The section of a study in which several axes vary; None for any other."""
+    jobs = list(results.jobs)
+    if len(design_of(jobs).axes) < 2:
+        return None
+    section = sweep_section(sweep_of(jobs, metric=headline_metrics(jobs)[0]), anchor)
+    groups = group_jobs(along(jobs))
+    if len(groups) <= FEW:
+        return replace(
+            _study(results, anchor), sentences=tuple(f"{text}." for text in section.sentences), sweep=section
+        )
+    return StudySection(
+        anchor=anchor,
+        name=results.study,
+        headline=section.sentences[0],
+        sentences=tuple(f"{text}." for text in section.sentences),
+        groups=(),
+        settings=replace(settings_of(groups), titles=(), differing=()),
+        method_settings=results.provenance.get("methods", {}),
+        origin=origin_rows(results.provenance),
+        sweep=section,
+    )
 
 
 def _study(results: StudyResults, anchor: str) -> StudySection:
