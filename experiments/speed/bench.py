@@ -1,4 +1,4 @@
-"""How fast is a tape loop, and what does watching cost? Ratios, measured side by side in one run.
+"""How fast is a tape loop, and what does measuring gradients cost? Ratios, measured side by side in one run.
 
     python experiments/speed/bench.py [--quick]
 
@@ -42,11 +42,11 @@ Timed = Callable[[], float]
 
 
 def job(
-    dataset: Dataset, model: Any, optimizer: Any, batch_size: int, *, jit: bool, method: Method, watch: bool = True
+    dataset: Dataset, model: Any, optimizer: Any, batch_size: int, *, jit: bool, method: Method, statistics: bool = True
 ) -> Job:
     """A job on one holdout fold."""
     folds = holdout(dataset.y, dataset.training_rows, 0, validation=0.2)
-    return Job(dataset, folds, model, optimizer, method, batch_size, 1, 0, jit, gradient_statistics=watch)
+    return Job(dataset, folds, model, optimizer, method, batch_size, 1, 0, jit, gradient_statistics=statistics)
 
 
 def ours(work: Job, epochs: int) -> Timed:
@@ -133,7 +133,9 @@ def whole_run(folds: int, epochs: int) -> Timed:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure a tape loop against default fit(), and the cost of watching.")
+    parser = argparse.ArgumentParser(
+        description="Measure a tape loop against default fit(), and what measuring gradients costs."
+    )
     parser.add_argument("--quick", action="store_true", help="one round instead of seven, to see that it runs")
     rounds = 1 if parser.parse_args().quick else 7
     digits, sgd, adam = mnist_5k(), partial(keras.optimizers.SGD, 0.01), partial(keras.optimizers.Adam, 1e-3)
@@ -153,8 +155,8 @@ def main() -> None:
         measured = alternate(keras_default(work, slow_epochs), ours(work, fast_epochs), rounds)
         _row(table, name, a, b, measured)
     for method in (tape(), fit()):
-        watched, plain = (cnn_job(jit=False, method=method, watch=on) for on in (True, False))
-        measured = alternate(ours(watched, 2), ours(plain, 2), rounds)
+        with_statistics, plain = (cnn_job(jit=False, method=method, statistics=on) for on in (True, False))
+        measured = alternate(ours(with_statistics, 2), ours(plain, 2), rounds)
         _row(
             table, "MNIST CNN 16-32, batch 64", f"{method.name}, gradient statistics", f"{method.name}, none", measured
         )

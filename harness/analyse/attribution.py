@@ -97,7 +97,7 @@ class Interaction:
 class Combination:
     """One trained combination: ``as_b`` set as in method b, the rest as in a.
 
-    ``mean`` and ``std`` (ddof 1, None with one fold) are over the ``n`` folds the explanation uses;
+    ``mean`` and ``std`` (ddof 1, None with one fold) are over the ``n`` folds it uses;
     ``diverged`` counts all folds in which this combination has no value.
     """
 

@@ -112,7 +112,7 @@ class _Reduce:
 
     TensorFlow's own kernels use all lanes and cores. XLA's reductions on CPU add one element after
     the other; adding sixteen stretches of the tensor to each other first is an elementwise loop,
-    which it does vectorise, and makes watching four times cheaper.
+    which it does vectorise, and makes measuring four times cheaper.
     """
 
     xla: bool

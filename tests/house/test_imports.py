@@ -92,5 +92,7 @@ def test_parts_do_not_load_each_other(statement: str, unwanted: tuple[str, ...])
     assert done.stdout.strip() == "[]"
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_is_there_and_said_to_be() -> None:
     assert all(getattr(harness, name) is not None for name in harness.__all__)
+    lines = [line.strip() for line in str(harness.__doc__).splitlines()]
+    assert [name for name in harness.__all__ if not any(line.startswith(f"{name}: ") for line in lines)] == []

@@ -1,4 +1,4 @@
-"""A user's own loop is a method like any other, and watching it changes nothing."""
+"""A user's own loop is a method like any other, and observing it changes nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_step_follows_the_schedule_of_every_method() -> None:
 
 
 @pytest.mark.parametrize("name", ["in_order", "shuffled", "by_hand"])
-def test_watching_changes_no_bit(name: str) -> None:
+def test_observing_changes_no_bit(name: str) -> None:
     import keras
 
     job = loop(name)

@@ -65,7 +65,7 @@ def test_statistics_equal_a_float64_computation(method: str, jit: bool) -> None:
         assert measured[name] == pytest.approx(value, rel=2e-4), name
 
 
-def test_eager_watching_equals_compiled() -> None:
+def test_measuring_eagerly_equals_compiled() -> None:
     eager, compiled = (
         cross_validate(small_job(METHODS[method](), model=softmax_regression))[0] for method in ("tape_eager", "tape")
     )

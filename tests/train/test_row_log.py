@@ -83,12 +83,12 @@ def test_recording_rows_changes_no_bit() -> None:
     data = table()
     start = None
     digests = []
-    for watched in (True, False):
+    for logged in (True, False):
         keras.utils.set_random_seed(3)
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dropout(0.3), keras.layers.Dense(3)])
         start = model.get_weights() if start is None else start
         model.set_weights(start)
-        if watched:
+        if logged:
             RowLog(model).start(len(data.x) * 2)
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
         model.fit(data.x, data.y, epochs=2, batch_size=32, verbose=0)

@@ -48,10 +48,10 @@ def main(arguments: Sequence[str]) -> int:
         if attribution is not None:
             print(f"\n{markdown_body(attribution)}")
     else:
-        from harness.cli.terminal import console
+        from harness.cli.terminal.console import stdout_console
         from harness.show.claims_text import print_claims
 
-        print_claims(article, claims, console.results())
+        print_claims(article, claims, stdout_console())
         if attribution is not None:
-            print_attribution(attribution, console.results())
+            print_attribution(attribution, stdout_console())
     return 0

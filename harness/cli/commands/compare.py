@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     epoch = epoch_argument(options.epoch)
     by = names_argument(options.by) if options.by else None
     where = where_argument(options.where) if options.where else {}
-    _check(options)
+    _require_consistent(options)
 
     from harness.analyse.axes import design_of, pick
     from harness.analyse.groups import headline_metrics
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
+def _require_consistent(options: argparse.Namespace) -> None:
     if options.top is not None and options.top < 1:
         raise InputError("--top", options.top, "a whole number above 0", "leave it out for 10")
     if options.by and (options.best or options.top):
@@ -81,12 +81,12 @@ def _tell_sweep(
     from harness.analyse.axes import METHOD
     from harness.analyse.compare import compare
     from harness.analyse.sweep.overview import sweep_of
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
     from harness.show.sweep_text import print_sweep, render_sweep
 
     sweep = sweep_of(jobs, metric=metric, epoch=epoch, margin=options.margin)
     if options.format == "table":
-        print_sweep(sweep, results(), top=options.top, ranking=ranking)
+        print_sweep(sweep, stdout_console(), top=options.top, ranking=ranking)
     else:
         within = options.format == "json" and not ranking and any(axis.name == METHOD for axis in sweep.axes)
         methods = compare(jobs, metric=metric, epoch=epoch, margin=options.margin) if within else None
@@ -98,12 +98,12 @@ def _tell_comparison(
 ) -> None:
     from harness.analyse.compare import compare
     from harness.analyse.further import further
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
     from harness.show.comparison_text import print_table, render
 
     comparison = compare(jobs, metric=metric, epoch=epoch, margin=options.margin, by=by)
     more = further(comparison) if options.more else None
     if options.format == "table":
-        print_table(comparison, results(), more=more)
+        print_table(comparison, stdout_console(), more=more)
     else:
         sys.stdout.write(render(comparison, options.format, more=more))

@@ -54,9 +54,9 @@ def main(arguments: Sequence[str]) -> int:
         require_whole("--permutations", options.permutations, 2, fix="leave it out, or use 10")
 
     from harness.cli.jobs.switches import compose_mixture
-    from harness.cli.terminal.console import messages
+    from harness.cli.terminal.console import stderr_console
 
-    console = messages()
+    console = stderr_console()
     mixture = compose_mixture(options.a, options.b, overrides)
     if mixture is None:
         return 0
@@ -94,7 +94,7 @@ def _explain(mixture: Mixture, options: argparse.Namespace, epoch: Epoch, study:
 
 
 def _trained(jobs: Sequence[ResolvedJob], store: Store) -> list[JobResult]:
-    """The jobs' results: by hash, because the study may hold an explanation of another setting too."""
+    """The jobs' results: by hash, because the study may hold an attribution in another setting too."""
     from harness.store.read import finished_job
 
     described = [job.description for job in jobs]
@@ -143,11 +143,11 @@ def _reduced(mixture: Mixture, metric: str, epoch: Epoch, console: Console) -> M
 
     with console.status("loading TensorFlow and data"), own_output():
         quiet_tensorflow()
-        from harness.cli.jobs.relevance import check_measured, without_effect
+        from harness.cli.jobs.relevance import require_measured, without_effect
         from harness.cli.jobs.resolve import resolve
 
         (resolved,) = resolve([mixture.base])
-        check_measured(resolved.job, metric, epoch)
+        require_measured(resolved.job, metric, epoch)
         found = without_effect(resolved.job, [switch.name for switch in mixture.switches])
     reduced = mixture.without(found)
     if not reduced.switches:
@@ -183,11 +183,11 @@ def _announce(mixture: Mixture, jobs: Sequence[ResolvedJob], options: argparse.N
 
 
 def _print(attribution: Attribution, form: str) -> None:
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
     from harness.show.attribution_text import print_attribution, render_json, render_markdown
 
     if form == "table":
-        print_attribution(attribution, results())
+        print_attribution(attribution, stdout_console())
     else:
         print(render_json(attribution) if form == "json" else render_markdown(attribution), end="", flush=True)
 

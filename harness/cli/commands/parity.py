@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         )
 
     from harness.cli.jobs.pairs import resolve_pair
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
 
     first, second = resolve_pair(options.a, options.b, overrides)
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         text = as_dict(options.a, options.b, folds, options.tolerance)
         print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        _print(options.a, options.b, folds, results())
+        _print(options.a, options.b, folds, stdout_console())
     return 0 if all(within(fold, options.tolerance) for fold in folds) else 1
 
 

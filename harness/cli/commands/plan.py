@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.jobs.compose import compose
 from harness.cli.jobs.prepare import prepare_jobs
-from harness.cli.terminal.console import messages, results
+from harness.cli.terminal.console import stderr_console, stdout_console
 from harness.errors import InputError
 from harness.plan.compiled_in import Compilations
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     if not compositions:
         return 0
 
-    jobs, store = prepare_jobs(compositions, messages())
+    jobs, store = prepare_jobs(compositions, stderr_console())
 
     from rich.table import Table
 
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     table = Table("study", "job", "folds", "in the store", "epochs to train", "new program")
     for row in rows:
         table.add_row(*(str(row[name]) for name in ("study", "job", "folds", "stored", "epochs")), row["program"] or "")
-    results().print(table)
-    results().print(f"{len(rows)} jobs, {compiled.count} programs to compile", highlight=False)
+    stdout_console().print(table)
+    stdout_console().print(f"{len(rows)} jobs, {compiled.count} programs to compile", highlight=False)
     return 0
 
 

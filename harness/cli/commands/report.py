@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--format", default="table", choices=("table", "json"), help="how the file names are printed")
     options = parser.parse_args(arguments)
-    _check(options)
+    _require_consistent(options)
     if options.all:
         index, *files = _write_all(options.out)
         _tell({"index": str(index), "files": [str(file) for file in files]}, [index, *files], options.format)
@@ -51,7 +51,7 @@ def _tell(told: dict[str, Any], files: Sequence[Path], form: str) -> None:
     print(json.dumps(told) if form == "json" else "\n".join(map(str, files)))
 
 
-def _check(options: argparse.Namespace) -> None:
+def _require_consistent(options: argparse.Namespace) -> None:
     if options.all and (options.study or options.store or options.uri):
         extra = options.study or ("--store" if options.store else "--uri")
         raise InputError("--all", extra, "--all with --out and --format only", f"leave out {extra}, or --all")

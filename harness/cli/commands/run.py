@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.cli.jobs.compose import compose
 from harness.cli.jobs.prepare import prepare_jobs
-from harness.cli.terminal.console import messages, results
+from harness.cli.terminal.console import stderr_console, stdout_console
 from harness.errors import InputError, message
 
 
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     compositions = compose(arguments)
     if not compositions:
         return 0
-    console = messages()
+    console = stderr_console()
     jobs, store = prepare_jobs(compositions, console)
 
     from harness.cli.sweep.conclude import conclude
@@ -28,7 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     for study in dict.fromkeys(job.description.study for job in jobs) if outcome.finished else ():
         try:
             with store.plain_errors():
-                conclude(store, study, results(), console, figures=compositions[0].settings["tracking"]["figures"])
+                conclude(
+                    store, study, stdout_console(), console, figures=compositions[0].settings["tracking"]["figures"]
+                )
         except InputError as error:
             compared = False
             console.print(f"no comparison of {study}; {message(error)}", highlight=False, soft_wrap=True)

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.table import Table
 
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
     from harness.store.connect import open_store
     from harness.store.read import study_status
 
@@ -28,5 +28,5 @@ def main(arguments: Sequence[str]) -> int:
     table = Table(*(rows[0] if rows else ["nothing recorded yet"]))
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    results().print(table)
+    stdout_console().print(table)
     return 0

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     options, overrides = parser.parse_known_args(arguments)
 
     from harness.cli.jobs.pairs import resolve_pair
-    from harness.cli.terminal.console import results
+    from harness.cli.terminal.console import stdout_console
     from harness.errors import InputError
 
     first, second = resolve_pair(options.a, options.b, overrides)
@@ -40,5 +40,5 @@ def main(arguments: Sequence[str]) -> int:
     if options.format == "json":
         print(json.dumps(as_dict(found), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        print_trace(found, results())
+        print_trace(found, stdout_console())
     return 0

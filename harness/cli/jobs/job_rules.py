@@ -10,7 +10,7 @@ from harness.errors import InputError, proposal
 from harness.train.job import Job
 
 
-def check_job(job: Job) -> None:
+def require_fitting(job: Job) -> None:
     """Check what a job's settings ask of each other.
 
     Raises:

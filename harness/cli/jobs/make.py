@@ -9,7 +9,7 @@ from typing import Any
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
-from harness.cli.terminal.console import messages
+from harness.cli.terminal.console import stderr_console
 from harness.data import Dataset
 from harness.errors import InputError, proposal
 from harness.observe.find_loop import loop_source
@@ -71,7 +71,7 @@ class Shared:
         if key not in self._made:
             data = self._made[key] = make("dataset", node)
             for note in data.notes:
-                messages().print(f"{data.name}: {note}", highlight=False, markup=False, soft_wrap=True)
+                stderr_console().print(f"{data.name}: {note}", highlight=False, markup=False, soft_wrap=True)
         return self._made[key]  # type: ignore[no-any-return]
 
     def folds(self, settings: Mapping[str, Any], dataset: Dataset) -> tuple[Fold, ...]:

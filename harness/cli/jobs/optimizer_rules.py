@@ -48,7 +48,7 @@ _ARGUMENTS: Mapping[str, _Rule] = {
 }
 
 
-def check_optimizer(settings: Any) -> None:
+def require_sound_optimizer(settings: Any) -> None:
     """Check the arguments of an optimizer's configuration, its schedule's among them.
 
     Raises:
@@ -59,9 +59,9 @@ def check_optimizer(settings: Any) -> None:
         for name, value in node.items():
             rule = (_ARGUMENTS if keras else _LEARNING_RATES).get(name)
             if rule is not None and not isinstance(value, Mapping) and not _starts_warm_up(node, name):
-                _check(f"{path}.{name}", value, rule)
+                _require(f"{path}.{name}", value, rule)
         if keras and str(node["_target_"]).endswith(".PiecewiseConstantDecay"):
-            _check_piecewise(path, node)
+            _require_piecewise(path, node)
 
 
 def _callables(path: str, node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -77,14 +77,14 @@ def _starts_warm_up(node: Mapping[str, Any], name: str) -> bool:
     return name == "initial_learning_rate" and node[name] == 0 and node.get("warmup_target") is not None
 
 
-def _check(field: str, value: Any, rule: _Rule) -> None:
+def _require(field: str, value: Any, rule: _Rule) -> None:
     if value is None and rule.optional:
         return
     if not (_number(value) and rule.holds(value)):
         raise InputError(field, value, rule.allowed, f"set {proposal(field, rule.example)}")
 
 
-def _check_piecewise(path: str, node: Mapping[str, Any]) -> None:
+def _require_piecewise(path: str, node: Mapping[str, Any]) -> None:
     boundaries: Any = node.get("boundaries")
     rates: Any = node.get("values")
     example = {"boundaries": [1000, 2000], "values": [0.001, 0.0003, 0.0001]}

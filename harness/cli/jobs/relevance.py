@@ -68,7 +68,7 @@ def _whole_batches(job: Job) -> str:
     return f"{' or '.join(map(str, sorted(sizes)))} training rows make whole batches of {job.batch_size}"
 
 
-def check_measured(job: Job, metric: str, epoch: Epoch) -> None:
+def require_measured(job: Job, metric: str, epoch: Epoch) -> None:
     """Refuse a metric or an epoch that the job's training is not going to record.
 
     Raises:

@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from harness.cli.jobs.compose import Composition
-from harness.cli.jobs.job_rules import check_job, try_building
+from harness.cli.jobs.job_rules import require_fitting, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
-from harness.cli.jobs.optimizer_rules import check_optimizer
+from harness.cli.jobs.optimizer_rules import require_sound_optimizer
 from harness.cli.terminal.own_code import own_output
 from harness.data import Dataset
 from harness.errors import InputError, proposal, require_whole
@@ -63,9 +63,9 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
 
 def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> ResolvedJob:
     settings = composition.settings
-    _check_scalars(settings)
+    _require_scalars(settings)
     check_precision(settings["precision"])
-    check_optimizer(settings["optimizer"])
+    require_sound_optimizer(settings["optimizer"])
     dataset = shared.dataset(settings["dataset"])
     folds = shared.folds(settings, dataset)
     model = shared.once(("model", settings["model"], settings["initializer"]), lambda: _model_factory(settings))
@@ -85,7 +85,7 @@ def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> 
         class_weight=settings["class_weight"],
     )
     job = replace(job, compiled_in=compiled_in(settings, job.problem), drawn_from=drawn_from(settings, job.problem))
-    check_job(job)
+    require_fitting(job)
     parts = {name: settings[name] for name in ("dataset", "model", "initializer", "loss", "precision")}
     signature = json.dumps([parts, optimizer_kind(settings["optimizer"], xla=True)], sort_keys=True)
     if signature not in shared.built:  # numbers were checked above
@@ -115,7 +115,7 @@ def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
     return partial(factory, **{name: value for name, value in given.items() if name in accepted or free})
 
 
-def _check_scalars(settings: Mapping[str, Any]) -> None:
+def _require_scalars(settings: Mapping[str, Any]) -> None:
     for name in ("batch_size", "epochs", "validation_batch_size"):
         fix = f"for instance {proposal(name, 64)}"
         require_whole(name, settings[name], 1, allowed="a whole number above 0", fix=fix)

@@ -7,12 +7,12 @@ from rich.console import Console
 _PLAIN_WIDTH = 120  # in a file or pipe there is no window to fit
 
 
-def results() -> Console:
-    """For what a command was asked for."""
+def stdout_console() -> Console:
+    """For what a command was asked for, and nothing else."""
     return _fitting(Console(emoji=False))  # loop.py:train: is a name, not a pictogram
 
 
-def messages() -> Console:
+def stderr_console() -> Console:
     """For progress and messages."""
     return _fitting(Console(stderr=True, emoji=False))
 
