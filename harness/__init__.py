@@ -30,7 +30,7 @@ _PUBLIC = {
     # What is said of it.
     "compare": ("analyse.compare", "compare a study's methods in pairs: differences, tests, verdicts"),
     "Comparison": ("analyse.compare", "what `compare` gives, by group of equal settings"),
-    "render": ("show.comparison_text", "a comparison as JSON, CSV or Markdown"),
+    "render": ("show.comparison_text", "a comparison as plain text, JSON, CSV or Markdown"),
     "study_figure": ("show.curves", "training and validation curves of a group of jobs, mean ± std over folds"),
     "plot_curve": ("show.curves", "one metric's curves, into axes of one's own"),
     # What went wrong.
