@@ -121,7 +121,7 @@ def test_missing_and_unreadable_results_are_told_apart_from_none(tmp_path: Path)
     with pytest.raises(InputError, match=r"heart\.json and heart\.parquet"):
         load_all(tmp_path, ["heart"])
     files[0].write_text("no table")
-    with pytest.raises(InputError, match=r"harness collect"):
+    with pytest.raises(InputError, match=r"restore the files from git"):
         load_results(tmp_path, "heart")
 
 

@@ -14,7 +14,7 @@ from harness.engine.in_process import cross_validate
 from harness.errors import InputError
 from harness.train.job import Job, plan_fold
 from harness.train.methods.ingredients import Ingredients
-from harness.train.methods.tape import epochs_a_call, has_convolution, tape
+from harness.train.methods.tape import has_convolution, tape
 from harness.train.models import Problem
 
 RATE, L2 = 0.05, 0.01
@@ -179,15 +179,6 @@ def test_an_ingredient_out_of_range_is_refused(ingredients: dict[str, Any], fiel
 def test_fit_refuses_what_it_has_no_switch_for(ingredient: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="fit"):
         METHODS["fit"](**ingredient)
-
-
-def test_epochs_a_call_covers_all_epochs_in_at_least_two_calls() -> None:
-    for epochs in (1, 2, 3, 20, 201):
-        for steps in (1, 12, 63, 900):
-            stride = epochs_a_call(epochs, steps)
-            assert 1 <= stride <= epochs
-            assert stride * steps <= max(512, steps)
-            assert epochs == 1 or stride < epochs
 
 
 def test_a_convolution_is_found_at_any_depth() -> None:
