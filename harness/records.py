@@ -50,6 +50,7 @@ class FoldResult:
         distinct_orders: how many different row orders the epochs used; 1 means no reshuffling.
         seconds: wall time of the whole fold.
         compile_s: seconds of tracing and compiling, known for the fold that did it; None otherwise.
+        lanes: how many folds trained as one program with it; None when it was trained alone.
         repetition: where folds of several jobs stand together, which of them it is of, e.g. ``seed=1``.
     """
 
@@ -63,6 +64,7 @@ class FoldResult:
     distinct_orders: int
     seconds: float
     compile_s: float | None = None
+    lanes: int | None = None
     repetition: str = ""
 
     @property

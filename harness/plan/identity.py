@@ -28,6 +28,7 @@ TRAINING_CODE = (
     "data",
     "digests.py",
     "engine/in_process.py",
+    "engine/lanes.py",
     "observe/state.py",
     "plan/compiled_in.py",
     "plan/folds.py",
@@ -35,6 +36,7 @@ TRAINING_CODE = (
     "records.py",
     "train/gradient_log.py",
     "train/job.py",
+    "train/lanes.py",
     "train/methods/contract.py",
     "train/methods/epochs.py",
     "train/methods/fit.py",
@@ -70,6 +72,11 @@ class JobIdentity:
     config: str
     job: str
     folds: Mapping[int, str]
+
+
+def in_lanes(hashed: str) -> str:
+    """The hash of a job's or fold's result where folds trained as one program: rounding makes it another."""
+    return hashlib.sha256(f"{hashed} in lanes".encode()).hexdigest()
 
 
 def identify(

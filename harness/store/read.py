@@ -52,6 +52,13 @@ def finished_hashes(store: Store) -> frozenset[str]:
     return frozenset(run.data.tags["fold_hash"] for run in runs if run.info.status == "FINISHED")
 
 
+def methods_of(store: Store, study: str) -> set[str]:
+    """Methods of all jobs that the study has, finished or not."""
+    experiment = store.client.get_experiment_by_name(study)
+    runs = [] if experiment is None else find_runs(store, [experiment.experiment_id], kind="job")
+    return {run.data.tags["method"] for run in runs}
+
+
 def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
     """The study's finished job of this hash; None when there is none.
 

@@ -189,6 +189,8 @@ class JobWriter:
                 "initial_weights_digest", "final_weights_digest", "order_digest", "distinct_orders"
             )}  # fmt: skip
             tags["outcome"] = f"diverged at epoch {fold.diverged_epoch}" if diverged else "completed"
+            if fold.lanes is not None:
+                tags["lanes"] = str(fold.lanes)  # folds that trained as one program with it
         elif diverged:
             tags["outcome"] = "diverged: " + ", ".join(f"fold {fold} at epoch {at}" for fold, at in diverged.items())
         self._tag(run_id, tags)

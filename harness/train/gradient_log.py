@@ -69,13 +69,18 @@ class GradientLog:
         return observed
 
     @contextmanager
-    def handing_over(self) -> Iterator[list[Any]]:
-        """Inside, each step's row, shape (columns,), goes into the list that this gives, and is not kept."""
-        self._handed = []
+    def handing_over(self, *, vectorized: bool = False) -> Iterator[list[Any]]:
+        """Inside, each step's row, shape (columns,), goes into the list that this gives, and is not kept.
+
+        Args:
+            vectorized: the step is vectorized over lanes, which TensorFlow can do to plain sums only.
+        """
+        usual = self._reduce
+        self._handed, self._reduce = [], _Reduce(vectorized or usual.xla)
         try:
             yield self._handed
         finally:
-            self._handed = None
+            self._handed, self._reduce = None, usual
 
     def _append(self, row: Any) -> None:
         if self._handed is not None:

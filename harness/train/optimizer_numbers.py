@@ -8,7 +8,9 @@ reassociates a product with a constant. What Keras computes with in Python befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import keras
@@ -83,7 +85,12 @@ class OptimizerNumbers:
     Args:
         optimizer: before any of its steps is traced.
         xla: whether those are compiled by XLA.
+
+    Attributes:
+        values: by name, as last set.
     """
+
+    values: Mapping[str, float]
 
     def __init__(self, optimizer: Any, *, xla: bool) -> None:
         self._optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -93,6 +100,19 @@ class OptimizerNumbers:
 
     def set(self, numbers: Mapping[str, float]) -> None:
         """Hand in other numbers, of the same names."""
+        self.values = dict(numbers)
         for name, variable in self._variables.items():
             variable.assign(numbers[name])
             setattr(self._optimizer, name, Handed(numbers[name], variable.read_value))
+
+    @contextmanager
+    def read_from(self, tensors: Mapping[str, Any]) -> Iterator[None]:
+        """Inside, what is traced reads the numbers from these float64 tensors."""
+        usual = {name: getattr(self._optimizer, name) for name in tensors}
+        for name, tensor in tensors.items():
+            setattr(self._optimizer, name, Handed(usual[name], partial(tf.identity, tensor)))
+        try:
+            yield
+        finally:
+            for name, number in usual.items():
+                setattr(self._optimizer, name, number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.plan.compiled_in import differing
 from harness.train.job import Job, build
+from harness.train.lanes import LanesProgram
 from harness.train.methods.contract import TrainFold
 from harness.train.optimizer_numbers import OptimizerNumbers, handed_in
 from harness.train.start_states import StartStates
@@ -28,11 +29,13 @@ class Program:
         trainee: to be restored before each fold.
         train: trains it on a planned fold.
         new: why it was made for this job; None when an earlier job's serves.
+        numbers: handed in to the job's optimizer.
     """
 
     trainee: Trainee
     train: TrainFold
     new: str | None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class _Kept:
     trainee: Trainee
     train: TrainFold
     numbers: OptimizerNumbers
+    lanes: list[LanesProgram] = field(default_factory=list)
 
 
 class Programs:
@@ -59,13 +63,23 @@ class Programs:
         if job.compiled_in is None:
             trainee = build(job)
             return Program(trainee, job.method.prepare(trainee), "nothing else trains by this method")
-        key = repr((sorted(job.compiled_in.items()), _room(job)))
+        key = _kept_as(job)
         kept = self._kept.get(key)
         reused = None if kept is None else _with_numbers_of(kept, job)
         if reused is not None:
             self._kept.move_to_end(key)
             return reused
         return self._make(job, job.compiled_in, key)
+
+    def lanes(self, job: Job) -> LanesProgram | None:
+        """The program that trains folds of such jobs as lanes; None where nothing else may share the job's."""
+        self.program(job)
+        kept = self._kept.get(_kept_as(job))
+        if kept is None:
+            return None
+        if not kept.lanes:
+            kept.lanes.append(LanesProgram(kept.trainee, job.method.ingredients, kept.numbers))
+        return kept.lanes[0]
 
     def _make(self, job: Job, parts: Mapping[str, str], key: str) -> Program:
         why = differing(parts, [kept.parts for kept in self._kept.values()])
@@ -77,7 +91,11 @@ class Programs:
         self._kept[key] = _Kept(parts, trainee, train, numbers)
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
-        return Program(trainee, train, f"another {', '.join(why)}" if why else "the first of its kind")
+        return Program(trainee, train, f"another {', '.join(why)}" if why else "the first of its kind", numbers.values)
+
+
+def _kept_as(job: Job) -> str:
+    return repr((sorted((job.compiled_in or {}).items()), _room(job)))
 
 
 def _room(job: Job) -> int:
@@ -98,7 +116,7 @@ def _with_numbers_of(kept: _Kept, job: Job) -> Program | None:
     if rate is not None:
         value = np.array(_rate(other).numpy())
         start = tuple(value if one is rate else old for one, old in zip(own.variables, start, strict=True))
-    return Program(replace(kept.trainee, optimizer_start=start), kept.train, None)
+    return Program(replace(kept.trainee, optimizer_start=start), kept.train, None, kept.numbers.values)
 
 
 def _compiled(optimizer: Any, job: Job) -> dict[str, Any]:

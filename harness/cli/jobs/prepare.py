@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -34,14 +35,14 @@ def prepare_jobs(compositions: Sequence[Composition], console: Console) -> tuple
 
 
 def _require_one_store(compositions: Sequence[Composition]) -> None:
-    """Refuse to sweep where a command records and whether it draws: all its jobs go to one place."""
-    first = compositions[0].settings["tracking"]
-    for composition in compositions:
-        for name, value in composition.settings["tracking"].items():
+    """Refuse to sweep where a command records, whether it draws and how it computes: all its jobs go to one place."""
+    for composition, group in product(compositions, ("tracking", "engine")):
+        first = compositions[0].settings[group]
+        for name, value in composition.settings[group].items():
             if value != first.get(name):
                 raise InputError(
-                    f"tracking.{name}",
+                    f"{group}.{name}",
                     f"{first.get(name)} and {value}",
                     "one value for all jobs of a command",
-                    f"run the command once for each tracking.{name}",
+                    f"run the command once for each {group}.{name}",
                 )

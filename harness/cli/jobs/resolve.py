@@ -34,7 +34,7 @@ from harness.train.precision import check_precision, model_in, optimizer_in
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # Settings that say where and whether to work, not what to compute.
-_NOT_TRAINING = ("study", "tracking", "force", "experiment")
+_NOT_TRAINING = ("study", "tracking", "force", "experiment", "engine")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class ResolvedJob:
     description: JobDescription
     force: bool
     tracking_uri: str | None
+    vectorize: bool | str = False
 
 
 @own_output()
@@ -91,9 +92,9 @@ def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> 
     if signature not in shared.built:  # numbers were checked above
         try_building(job)
         shared.built.add(signature)
-    return ResolvedJob(
-        job, _describe(composition, dataset, folds, common), settings["force"], settings["tracking"]["uri"]
-    )
+    described = _describe(composition, dataset, folds, common)
+    where, how = settings["tracking"]["uri"], settings["engine"]["vectorize"]
+    return ResolvedJob(job, described, settings["force"], where, how)
 
 
 def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -122,6 +123,14 @@ def _require_scalars(settings: Mapping[str, Any]) -> None:
     require_whole("seed", settings["seed"], 0, 2**32 - 1)
     for name in ("jit_compile", "gradient_statistics", "force"):
         _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", False)
+    vectorize = settings["engine"]["vectorize"]
+    _require(
+        "engine.vectorize",
+        vectorize,
+        lambda value: value == "auto" or isinstance(value, bool),
+        "auto, true or false",
+        "auto",
+    )
     plain = "letters, digits, '.', '_' and '-'"
     _require("study", settings["study"], _plain_name, plain, "my_study")
 

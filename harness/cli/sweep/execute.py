@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from rich.console import Console
 
 from harness.cli.jobs.resolve import ResolvedJob
+from harness.cli.sweep.ahead import LanesOfSweep, as_lanes
 from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
@@ -33,12 +34,15 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     outcome, programs = Outcome(), Programs()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
     with own_output(), SweepProgress(console, total) as progress:
+        with store.plain_errors():
+            lanes = LanesOfSweep(jobs, store, programs, progress.say)
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
             counted = progress.counted
             try:
                 with store.plain_errors():
-                    _run_job(job, store, progress, outcome, programs)
+                    ahead = {} if lanes.ahead is None else lanes.ahead.results(number - 1)
+                    _run_job(job, store, progress, outcome, programs, ahead, lanes.stored(job))
             except InputError as error:
                 if number == 1:
                     raise
@@ -49,10 +53,17 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
 
 
 def _run_job(
-    resolved: ResolvedJob, store: Store, progress: SweepProgress, outcome: Outcome, programs: Programs
+    resolved: ResolvedJob,
+    store: Store,
+    progress: SweepProgress,
+    outcome: Outcome,
+    programs: Programs,
+    ahead: dict[int, FoldResult],
+    stored_lanes: set[int],
 ) -> None:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
-    job, description = resolved.job, resolved.description
+    lanes = stored_lanes | {fold for fold, result in ahead.items() if result.lanes is not None}
+    job, description = resolved.job, as_lanes(resolved.description, lanes)
     writer: JobWriter | None = None
     with interrupts_held(lambda: _run_in_words(writer, description.name)):
         if not resolved.force:
@@ -71,7 +82,7 @@ def _run_job(
                     writer.reuse_fold(result, run_id)
                 progress.skip(job.epochs)
             stored = {fold: result for fold, (result, *_) in found.items()}
-            results = _train(resolved, stored, writer, progress, programs)
+            results = _train(resolved, stored, writer, progress, programs, ahead)
             writer.finish(_job_result(resolved, results, writer.run_id))
         except KeyboardInterrupt as interrupt:
             if writer is not None:
@@ -133,7 +144,12 @@ def _record_failure(
 
 
 def _train(
-    resolved: ResolvedJob, found: dict[int, FoldResult], writer: JobWriter, progress: SweepProgress, programs: Programs
+    resolved: ResolvedJob,
+    found: dict[int, FoldResult],
+    writer: JobWriter,
+    progress: SweepProgress,
+    programs: Programs,
+    ahead: dict[int, FoldResult],
 ) -> tuple[FoldResult, ...]:
     job = resolved.job
 
@@ -158,6 +174,16 @@ def _train(
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:
+        for result in ahead.values():
+            writer.start_fold(result.fold)
+            for record in result.history:
+                on_epoch(result.fold, record)
+            on_fold(result)
         return cross_validate(
-            job, finished=found, on_epoch=on_epoch, on_fold_start=on_fold_start, on_fold=on_fold, programs=programs
+            job,
+            finished=found | ahead,
+            on_epoch=on_epoch,
+            on_fold_start=on_fold_start,
+            on_fold=on_fold,
+            programs=programs,
         )

@@ -41,7 +41,7 @@ class Batches:
     @property
     def steps(self) -> int:
         """Batches of one epoch."""
-        return int(self.full.shape[1] + (self.rest.shape[1] > 0))
+        return int(self.full.shape[1] + (self.rest.size > 0))
 
     def part(self, first: int, count: int, room: int) -> Batches:
         """Some epochs, filled up to ``room`` with the first of them."""
@@ -57,7 +57,7 @@ class Portion:
     Attributes:
         first: its first epoch, from 0.
         values: float32, shape (epochs, names).
-        log: float32, shape (epochs, steps, columns): the gradient log; no columns without one.
+        log: float32, shape (epochs, steps, columns): the gradient log; zeros without one.
         seconds: wall time of the call.
     """
 
@@ -150,18 +150,18 @@ class EpochsProgram:
 
         def one_epoch(columns: Any, full: Any, last: Any, checked: tuple[Any, Any], first: Any, log: Any) -> Any:
             def train(rows: Any, number: Any, log: Any) -> tuple[Any, ...]:
-                return (log.write(first + number, step(*_taken(columns, rows))),)
+                return (log.write(first + number, step(*taken(columns, rows))),)
 
             def check(rows: Any, number: Any) -> tuple[Any, ...]:
-                validate(*_taken(columns[:2], rows))
+                validate(*taken(columns[:2], rows))
                 return ()
 
             self._meters.reset()
-            (log,) = _each_batch(train, full, last if rest else None, log)
+            (log,) = each_batch(train, full, last if rest else None, log)
             values = [self._meters.values()]
             if validated:
                 self._validation_meters.reset()
-                _each_batch(check, checked[0] if checked_full else None, checked[1] if checked_rest else None)
+                each_batch(check, checked[0] if checked_full else None, checked[1] if checked_rest else None)
                 values.append(self._validation_meters.values())
             rate = tf.reshape(tf.cast(self._trainee.optimizer.learning_rate, tf.float32), [1])
             return tf.concat([*values, rate], axis=0), log
@@ -175,7 +175,7 @@ class EpochsProgram:
                 value, log = one_epoch(
                     columns, orders[epoch], rests[epoch], (checked, checked_last), epoch * steps, log
                 )
-                return epoch + 1, _finite(value, names), values.write(epoch, value), log
+                return epoch + 1, finite(value, names), values.write(epoch, value), log
 
             done, going, values, log = tf.while_loop(
                 lambda epoch, going, *_: tf.logical_and(epoch < count, going), body, (0, True, values, log)
@@ -191,7 +191,7 @@ class EpochsProgram:
     @property
     def _columns(self) -> int:
         log = self._trainee.gradient_log
-        return 0 if log is None else log.columns
+        return 1 if log is None else log.columns  # XLA is slow with arrays of nothing
 
     def _with_row(self) -> Callable[..., Any]:
         """The step, giving its row of the gradient log."""
@@ -200,7 +200,7 @@ class EpochsProgram:
         def step(*batch: Any) -> Any:
             if log is None:
                 self._step(*batch)
-                return tf.zeros((0,))
+                return tf.zeros((1,))
             with log.handing_over() as rows:
                 self._step(*batch)
             return rows[0]
@@ -224,11 +224,12 @@ def rows_of(columns: Any) -> Any:
     return tf.nest.map_structure(lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), columns)
 
 
-def _taken(columns: Any, rows: Any) -> Any:
+def taken(columns: Any, rows: Any) -> Any:
+    """The rows of every column."""
     return tf.nest.map_structure(lambda column: tf.gather(column, rows), columns)
 
 
-def _each_batch(action: Callable[..., tuple[Any, ...]], batches: Any | None, last: Any | None, *carried: Any) -> Any:
+def each_batch(action: Callable[..., tuple[Any, ...]], batches: Any | None, last: Any | None, *carried: Any) -> Any:
     """Call ``action(rows, number of the batch, *carried) -> carried`` on each batch in turn.
 
     XLA compiles what would never be executed too, so what is known not to be there is None.
@@ -244,7 +245,7 @@ def _each_batch(action: Callable[..., tuple[Any, ...]], batches: Any | None, las
     return carried if last is None else action(last, steps, *carried)
 
 
-def _finite(value: Any, names: tuple[str, ...]) -> Any:
-    """Whether the losses among an epoch's values are, as `EpochRecord.diverged` has it."""
-    losses = [value[names.index(name)] for name in ("train/loss", "val/loss") if name in names]
-    return tf.reduce_all(tf.math.is_finite(tf.stack(losses)))
+def finite(value: Any, names: tuple[str, ...]) -> Any:
+    """Whether the losses among an epoch's values, shape (…, names), are, as `EpochRecord.diverged` has it."""
+    losses = [names.index(name) for name in ("train/loss", "val/loss") if name in names]
+    return tf.reduce_all(tf.math.is_finite(tf.gather(value, losses, axis=-1)), axis=-1)

@@ -49,7 +49,9 @@ def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]
 
     def step(x: Any, y: Any, row_weights: Any = None) -> None:
         used = row_weights if ingredients.sample_weight else None
+        sources = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
+            tape.watch([source for source in sources if not isinstance(source, tf.Variable)])  # in lanes.py
             predictions = model(x, training=ingredients.training)
             value = loss(y, predictions, sample_weight=used)
             # As fit() reports it: the regularisers included, whether or not the gradient sees them.
@@ -58,7 +60,7 @@ def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]
             target = _gradient_target(loss, y, predictions, used, value, reported, model.losses, ingredients)
             if ingredients.loss_scale:
                 target = trainee.optimizer.scale_loss(target)  # itself, but for half precision
-        update(tape.gradient(target, variables), variables)
+        update(tape.gradient(target, sources), variables)
         metric.update_state(y, predictions)
         observe_own(reported, y, predictions)
 
@@ -154,3 +156,9 @@ def make_validation_step(trainee: Trainee, ingredients: Ingredients) -> tuple[St
         observe_own(reported, y, predictions)
 
     return step, _meters(("val/loss", f"val/{trainee.metric_name}", *names), (loss_meter, metric), extra)
+
+
+def finish(trainee: Trainee) -> None:
+    """As ``fit()`` does after its last epoch: an averaging optimizer writes its averages back."""
+    if isinstance(trainee.optimizer, keras.optimizers.Optimizer):
+        trainee.optimizer.finalize_variable_values(trainee.model.trainable_variables)

@@ -13,7 +13,6 @@ import time
 from itertools import cycle
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +20,7 @@ from harness.errors import InputError, near_miss
 from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained, TrainFold, epoch_record
 from harness.train.methods.epochs import EpochsProgram, compile_step, rows_of
 from harness.train.methods.ingredients import Ingredients, require
-from harness.train.methods.step import Step, make_step, make_validation_step
+from harness.train.methods.step import Step, finish, make_step, make_validation_step
 from harness.train.trainee import Trainee
 
 _SCOPES = {"eager": "tape_eager", "step": "tape_step", "epoch": "tape"}
@@ -78,7 +77,7 @@ def _train_by_steps(trainee: Trainee, ingredients: Ingredients, *, compiled: boo
             on_epoch(record)
             if record.diverged:
                 break
-        _finish(trainee)
+        finish(trainee)
         return Trained(plan.order, first_call_epochs=int(new))
 
     return train
@@ -114,7 +113,7 @@ def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
                 metrics = dict(zip(names, values)) | watched
                 epoch = portion.first + number + 1
                 on_epoch(epoch_record(trainee, epoch, metrics, steps=plan.steps, epoch_s=epoch_s))
-        _finish(trainee)
+        finish(trainee)
         return Trained(plan.order, first_call_epochs=int(compiled))
 
     return train
@@ -130,9 +129,3 @@ def has_convolution(model: Any) -> bool:
     return any(
         "conv" in type(layer).__name__.lower() or has_convolution(layer) for layer in getattr(model, "layers", [])
     )
-
-
-def _finish(trainee: Trainee) -> None:
-    """As ``fit()`` does after its last epoch: an averaging optimizer writes its averages back."""
-    if isinstance(trainee.optimizer, keras.optimizers.Optimizer):
-        trainee.optimizer.finalize_variable_values(trainee.model.trainable_variables)

@@ -1,0 +1,68 @@
+"""Which folds of a sweep may train as lanes of one program, and what their results are known by in the store.
+
+Rounding makes a lane's result another than that of the same fold alone, so it has a hash of its own. A study about
+bits, one that compares methods, never meets such a result unless it is asked for with ``engine.vectorize=true``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from harness.cli.jobs.resolve import ResolvedJob
+from harness.engine.lanes import Ahead
+from harness.plan.identity import JobIdentity, in_lanes
+from harness.store.connect import Store
+from harness.store.read import finished_hashes, methods_of
+from harness.store.write import JobDescription
+from harness.train.programs import Programs
+
+
+class LanesOfSweep:
+    """The folds that train ahead of their job's turn, and those that did so in an earlier run.
+
+    Args:
+        jobs: of the command.
+        store: whose finished folds need no training.
+        programs: of the sweep.
+        say: is told what was chosen.
+    """
+
+    def __init__(
+        self, jobs: Sequence[ResolvedJob], store: Store, programs: Programs, say: Callable[[str], None]
+    ) -> None:
+        self.allowed = _allowed(jobs, store)
+        self._known = finished_hashes(store) if self.allowed else frozenset()
+        missing = [(job.job, frozenset(self._missing(job))) for job in jobs] if self.allowed else []
+        self.ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say) if self.allowed else None
+
+    def _missing(self, job: ResolvedJob) -> Iterable[int]:
+        for fold, hashed in job.description.identity.folds.items():
+            if job.force or not {hashed, in_lanes(hashed)} & self._known:
+                yield fold
+
+    def stored(self, job: ResolvedJob) -> set[int]:
+        """Folds that the store has as lanes only."""
+        if job.force or not self.allowed:
+            return set()
+        hashes = job.description.identity.folds.items()
+        return {fold for fold, hashed in hashes if hashed not in self._known and in_lanes(hashed) in self._known}
+
+
+def _allowed(jobs: Sequence[ResolvedJob], store: Store) -> bool:
+    """Where nobody asked: in studies of one method only, in which no bits are compared."""
+    if jobs[0].vectorize != "auto":
+        return jobs[0].vectorize is True
+    methods: dict[str, set[str]] = {}
+    for job in jobs:
+        methods.setdefault(job.description.study, set()).add(job.description.method)
+    return all(len(names | methods_of(store, study)) == 1 for study, names in methods.items())
+
+
+def as_lanes(description: JobDescription, folds: set[int]) -> JobDescription:
+    """The description of a job of which these folds were trained as lanes."""
+    if not folds:
+        return description
+    own: JobIdentity = description.identity
+    hashes = {fold: in_lanes(hashed) if fold in folds else hashed for fold, hashed in own.folds.items()}
+    return replace(description, identity=replace(own, job=in_lanes(own.job), folds=hashes))
