@@ -168,3 +168,13 @@ def test_what_cannot_be_a_lane_is_left_alone() -> None:
 class _Own(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return x
+
+
+def test_what_cannot_be_vectorized_is_said_and_left_to_train_alone() -> None:
+    """Overwriting weights by their averages now and then is a branch with side effects."""
+    every = partial(keras.optimizers.Adam, 0.01, use_ema=True, ema_overwrite_frequency=2)
+    data, said = table(130), []
+    work = job(optimizer=every, model=plain, dataset=data, folds=kfold(data.y, 130, 0)[:2])
+    assert Ahead([(work, frozenset({1, 2}))], Programs(), always=True, say=said.append).results(0) == {}
+    assert "2 folds one by one" in said[0]
+    assert len(cross_validate(work)) == 2
