@@ -103,17 +103,19 @@ def check_epoch(jobs: Sequence[JobResult], epoch: Epoch) -> None:
 def fold_values(job: JobResult, metric: str, epoch: Epoch) -> dict[int, float]:
     """The compared value of every fold, by fold number.
 
-    ``last`` is the last planned epoch, a number that epoch, and ``best`` each fold's own best
+    ``last`` is the last epoch a fold trained, a number that epoch, and ``best`` each fold's own best
     one: smallest, or largest where higher is better. ``best`` is optimistic, because it picks
     the epoch by the very values it then reports. NaN marks a fold that diverged in any epoch
     or did not measure the metric there.
     """
-    return {fold.fold: _fold_value(fold, metric, job.epochs if epoch == "last" else epoch) for fold in job.folds}
+    return {fold.fold: _fold_value(fold, metric, epoch) for fold in job.folds}
 
 
-def _fold_value(fold: FoldResult, metric: str, epoch: Literal["best"] | int) -> float:
+def _fold_value(fold: FoldResult, metric: str, epoch: Epoch) -> float:
     if fold.diverged_epoch is not None:
         return math.nan
+    if epoch == "last":
+        epoch = max((record.epoch for record in fold.history), default=0)
     if epoch == "best":
         values = finite(fold.curve(metric))
         pick = max if higher_is_better(metric) else min

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.trees import Tree, leaves, same_structure
 
-def largest(seen: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+
+def largest(seen: Tree, expected: Tree) -> tuple[float, float]:
     """Largest absolute difference, and the same in units in the last place of float32.
 
     Infinite where the shapes differ or one of two numbers is not finite.
     """
+    if not same_structure(seen, expected):
+        return float("inf"), float("inf")
+    gaps = [_largest(one, other) for one, other in zip(leaves(seen), leaves(expected))]
+    return max(gap for gap, _ in gaps), max(steps for _, steps in gaps)
+
+
+def _largest(seen: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     if seen.shape != expected.shape:
         return float("inf"), float("inf")
     if not seen.size:
@@ -25,10 +34,12 @@ def largest(seen: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     return float(difference.max()), float(steps.max())
 
 
-def close(seen: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
-    """Whether no element is farther away than the tolerance, relative to the largest element."""
-    size = max(float(np.abs(expected.astype(np.float64)).max(initial=0.0)), 1e-30)
-    return largest(seen, expected)[0] <= tolerance * size
+def close(seen: Tree, expected: Tree, tolerance: float) -> bool:
+    """Whether no element of any array is farther away than the tolerance, relative to the array's largest."""
+    if not same_structure(seen, expected):
+        return False
+    sizes = [max(float(np.abs(one.astype(np.float64)).max(initial=0.0)), 1e-30) for one in leaves(expected)]
+    return all(_largest(a, b)[0] <= tolerance * size for a, b, size in zip(leaves(seen), leaves(expected), sizes))
 
 
 def relative(seen: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:

@@ -12,7 +12,7 @@ from harness.certify.distance import largest
 from harness.digests import digest_arrays
 from harness.observe.events import State
 from harness.observe.gradients import Gradients, own
-from harness.observe.journal import RowIndex, order_of
+from harness.observe.journal import RowIndex, epoch_lengths, order_of
 from harness.observe.observer import Observer
 from harness.observe.state import read, state_variables
 from harness.observe.steps import Pass, Step, StepAssembler
@@ -21,8 +21,9 @@ from harness.plan.row_order import RowOrder, fold_seed
 from harness.records import EpochRecord, finite_or_none
 from harness.train.job import Job, build, plan_fold
 from harness.train.methods.contract import FoldPlan
-from harness.train.methods.custom import run_loop
+from harness.train.methods.observed import run_loop
 from harness.train.start_states import perturb
+from harness.trees import take
 
 QUANTITIES = ("loss", "gradients", "weights", "optimizer")
 _FIRST, _KEPT = 20, 200  # arrays of so many steps are kept: the first ones, then evenly spaced
@@ -137,12 +138,12 @@ def _run(job: Job, plan: FoldPlan) -> _Trail:
     trails: list[_Trail] = []
 
     def new_trail() -> _Trail:
-        trails.append(_Trail(RowIndex(plan.x[plan.train], plan.train), stride, [], [], {}, count))
+        trails.append(_Trail(RowIndex(take(plan.x, plan.train), plan.train), stride, [], [], {}, count))
         return trails[-1]
 
     records: list[EpochRecord] = []
     if job.method.loop is not None:
-        run_loop(trainee, plan, job.method.loop, new_trail)
+        trainee = run_loop(trainee.again, plan, job.method.loop, new_trail).trainee
     else:
         trainee.restore(plan.start)
         trail = new_trail()
@@ -160,10 +161,15 @@ def _run(job: Job, plan: FoldPlan) -> _Trail:
 
 def _as_order(trail: _Trail, plan: FoldPlan) -> RowOrder | None:
     """The rows a loop used as an order for another method; None when it cannot be one."""
-    if not trail.rows or len(trail.rows) % plan.epochs:
+    assert plan.order is not None
+    lengths = epoch_lengths(trail.rows, plan.epochs, trail.index.all())[: plan.epochs]
+    rows = order_of(trail.rows, lengths)
+    if not rows.size or (rows < 0).any():
         return None
-    rows = order_of(trail.rows, plan.epochs)
-    return None if (rows < 0).any() else RowOrder(rows)
+    rest = plan.order.rows[len(rows) :]  # of a loop that stopped early
+    if not len(rest):
+        return RowOrder(rows)
+    return RowOrder(np.concatenate([rows, rest])) if rest.shape[1] == rows.shape[1] else None
 
 
 def _gaps(ours: _Trail, theirs: _Trail) -> dict[str, Gap]:

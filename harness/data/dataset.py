@@ -1,18 +1,38 @@
-"""A data set as arrays in memory, its targets as a loss wants them, and its scaling."""
+"""A data set as arrays in memory: ordered, cast, digested and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from harness.data.structure import as_tree, check_rows, field_of, for_each, labelled
 from harness.digests import digest_arrays
 from harness.errors import InputError, near_miss, require_whole
+from harness.trees import Tree, leaves, map_leaves, names, parts_like, row_count
 
 TASKS = ("multiclass", "binary", "regression")
 LABELS = ("onehot", "integer")
 SCALINGS = ("none", "standard")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One of the things a data set's rows are labelled with.
+
+    Attributes:
+        name: its key among the targets, its place from 1, or empty for the only one.
+        y: int64 class numbers, shape (rows,); float32 for regression, shape (rows, ...).
+        task: ``multiclass``, ``binary`` or ``regression``.
+        class_names: by class number; empty for regression.
+    """
+
+    name: str
+    y: np.ndarray
+    task: str
+    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,48 +41,62 @@ class Dataset:
 
     Attributes:
         name: for messages and logs.
-        x: float32, shape (rows, ...): the training rows, then the data set's own test rows, if any.
-        y: int64, shape (rows,), class numbers from 0; float32, shape (rows,), for regression.
-        task: ``multiclass``, ``binary`` or ``regression``.
-        classes: number of classes; 0 for regression.
+        x: float32, shape (rows, ...): the training rows, then the data set's own test rows, if any; or
+            a dict or tuple of such arrays, for models of several inputs.
+        y: int64, shape (rows,), class numbers from 0; float32, shape (rows, ...), for regression; or a
+            dict or tuple of such arrays, for models of several outputs.
+        task: ``multiclass``, ``binary`` or ``regression``; one for each of several targets, shaped like ``y``.
+        classes: number of classes; 0 for regression; shaped like ``y``.
         training_rows: rows before this index are the training part, the rest the test part.
         labels: ``onehot`` or ``integer``: how multiclass targets are encoded for the loss.
         scaling: ``none`` or ``standard`` (mean 0, standard deviation 1, fitted for each fold on its
-            training rows alone).
-        feature_names: of the columns of a table; empty for images.
-        class_names: by class number; empty for regression.
-        digest: SHA-256 over dtype, shape and bytes of ``x`` and ``y``.
+            training rows alone); one for all inputs, or shaped like ``x``.
+        feature_names: of the columns of a table; empty for images; shaped like ``x``.
+        class_names: by class number; empty for regression; shaped like ``y``.
+        digest: SHA-256 over dtype, shape and bytes of ``x`` and ``y``, and the names of several.
         source: where the data come from, and their licence.
         notes: what the loader found out or left out unasked, a sentence each; a command says it.
     """
 
     name: str
-    x: np.ndarray
-    y: np.ndarray
-    task: str
-    classes: int
+    x: Tree
+    y: Tree
+    task: Any
+    classes: Any
     training_rows: int
     labels: str
-    scaling: str
-    feature_names: tuple[str, ...]
-    class_names: tuple[str, ...]
+    scaling: Any
+    feature_names: Any
+    class_names: Any
     digest: str
     source: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def targets(self) -> list[Target]:
+        """Each target by itself, in the order of `harness.trees.leaves`."""
+        found = zip(names(self.y), leaves(self.y), leaves(self.task), parts_like(self.y, self.class_names))
+        return [Target(*parts) for parts in found]
+
+    @property
+    def strata(self) -> np.ndarray:
+        """What stratified folds keep in proportion: the labels, of several targets the first with classes."""
+        known = [target.y for target in self.targets if target.task != "regression"]
+        return np.asarray((known or leaves(self.y))[0])
+
 
 def make_dataset(
     name: str,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Tree,
+    y: Tree,
     *,
-    task: str,
+    task: Any,
     source: str,
-    class_names: Sequence[str] = (),
-    feature_names: Sequence[str] = (),
+    class_names: Any = (),
+    feature_names: Any = (),
     training_rows: int | None = None,
     labels: str = "onehot",
-    scaling: str = "none",
+    scaling: Any = "none",
     scramble: int | None = None,
     limit: int | None = None,
     unit: float = 1.0,
@@ -72,15 +106,18 @@ def make_dataset(
 
     Args:
         name: of the data set.
-        x: numbers, shape (rows, ...), training rows first.
-        y: class numbers or regression targets, shape (rows,).
-        task: ``multiclass``, ``binary`` or ``regression``.
+        x: numbers, shape (rows, ...), training rows first; a dict or tuple of such for several inputs.
+        y: class numbers, shape (rows,), or regression targets, shape (rows, ...); a dict or tuple of
+            such for several outputs.
+        task: ``multiclass``, ``binary`` or ``regression``; of several targets one for all, or a dict or
+            tuple as ``y`` is.
         source: where the data come from, and their licence.
-        class_names: by class number, one for each class; none for regression.
-        feature_names: of the columns, or none.
+        class_names: by class number; none for regression; of several targets a dict or tuple as ``y`` is,
+            a dict without those that have no classes.
+        feature_names: of the columns, or none; of several inputs as ``x`` is.
         training_rows: length of the training part; all rows by default.
         labels: ``onehot`` or ``integer``.
-        scaling: ``none`` or ``standard``.
+        scaling: ``none`` or ``standard``; of several inputs one for all, or a dict or tuple as ``x`` is.
         scramble: seed of one permutation of the training rows, ``numpy.random.default_rng(scramble)
             .permutation(training_rows)``; None leaves them as they are.
         limit: keep the first so many training rows, after scrambling; the test part stays whole.
@@ -90,31 +127,38 @@ def make_dataset(
     Raises:
         InputError: an option is out of range, or the data do not pass `check`.
     """
-    rows = len(x) if training_rows is None else training_rows
-    require_choice("dataset.task", task, TASKS)
+    x, y = as_tree("x", x), as_tree("y", y)
+    tasks = for_each("dataset.task", task, y, "")
+    for word in leaves(tasks):
+        require_choice("dataset.task", word, TASKS)
+    total = row_count(x)
+    rows = total if training_rows is None else training_rows
     _check_row_options(rows, scramble, limit)
-    if len(x) != len(y):
-        raise InputError("dataset", f"{len(x)} rows and {len(y)} labels", "one label a row", "correct the loader")
-    keep, kept_training_rows = _final_order(len(x), rows, scramble, limit)
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which check() reports
-        final_x = np.asarray(x[keep], dtype=np.float32)
-        final_y = np.asarray(y[keep], dtype=np.float32 if task == "regression" else np.int64)
+    check_rows(x, y)
+    keep, kept_training_rows = _final_order(total, rows, scramble, limit)
+    final_x = map_leaves(lambda leaf: _cast(leaf[keep], np.float32), x)
+    final_y = map_leaves(
+        lambda leaf, kind: _cast(leaf[keep], np.float32 if kind == "regression" else np.int64), y, tasks
+    )
     if unit != 1.0:
-        final_x = final_x / np.float32(unit)
-    for array in (final_x, final_y):
+        final_x = map_leaves(lambda leaf: leaf / np.float32(unit), final_x)
+    for array in (*leaves(final_x), *leaves(final_y)):
         array.setflags(write=False)
+    class_names = map_leaves(lambda _, given: tuple(given), y, for_each("dataset.class_names", class_names, y, ()))
     dataset = Dataset(
         name=name,
         x=final_x,
         y=final_y,
-        task=task,
-        classes=len(class_names),
+        task=tasks,
+        classes=map_leaves(lambda _, given: len(given), y, class_names),
         training_rows=kept_training_rows,
         labels=labels,
-        scaling=scaling,
-        feature_names=tuple(feature_names),
-        class_names=tuple(class_names),
-        digest=digest_arrays([final_x, final_y]),
+        scaling=for_each("dataset.scaling", scaling, x, "none"),
+        feature_names=map_leaves(
+            lambda _, given: tuple(given), x, for_each("dataset.feature_names", feature_names, x, ())
+        ),
+        class_names=class_names,
+        digest=digest_arrays([*labelled("x", final_x), *labelled("y", final_y)]),
         source=source,
         notes=tuple(notes),
     )
@@ -130,65 +174,38 @@ def check(dataset: Dataset) -> None:
             classes, or a training part with a single class. Rows are counted from 0.
     """
     require_choice("dataset.labels", dataset.labels, LABELS)
-    require_choice("dataset.scaling", dataset.scaling, SCALINGS)
+    for word in leaves(dataset.scaling):
+        require_choice("dataset.scaling", word, SCALINGS)
     if not dataset.training_rows:
         raise InputError("dataset", f"{dataset.name} with no training rows", "at least one row", "check the file")
     _check_finite(dataset)
-    if dataset.task == "regression":
-        return
-    outside = np.flatnonzero((dataset.y < 0) | (dataset.y >= dataset.classes))
+    for target in dataset.targets:
+        if target.task != "regression":
+            _check_classes(dataset, target)
+
+
+def _check_classes(dataset: Dataset, target: Target) -> None:
+    field, classes = field_of("dataset.target", target.name), len(target.class_names)
+    if target.y.ndim != 1:
+        raise InputError(field, f"class numbers of shape {target.y.shape}", "one a row", "correct the loader")
+    outside = np.flatnonzero((target.y < 0) | (target.y >= classes))
     if outside.size:
         row = int(outside[0])
         raise InputError(
-            "dataset.target",
-            int(dataset.y[row]),
-            f"class numbers 0 to {dataset.classes - 1}; row {row} of {dataset.name} has another",
+            field,
+            int(target.y[row]),
+            f"class numbers 0 to {classes - 1}; row {row} of {dataset.name} has another",
             "number the classes from 0, or name every class",
         )
-    if len(np.unique(dataset.y[: dataset.training_rows])) < 2:
+    if len(np.unique(target.y[: dataset.training_rows])) < 2:
         raise InputError(
-            "dataset.target",
+            field,
             f"{dataset.training_rows} training rows of a single class",
             "at least two classes among the training rows",
             "choose another target; or, with dataset.limit, raise it or set dataset.scramble=0",
         )
-    if dataset.task == "binary" and dataset.classes != 2:
-        raise InputError("dataset.task", "binary", f"multiclass, for {dataset.classes} classes", "correct the loader")
-
-
-def targets(dataset: Dataset) -> np.ndarray:
-    """The labels as the loss receives them, for all rows.
-
-    Returns:
-        float32 (rows, classes) one-hot or int32 (rows,) for multiclass, going by ``labels``;
-        float32 (rows, 1) for binary and regression.
-    """
-    if dataset.task != "multiclass":
-        return dataset.y.astype(np.float32)[:, np.newaxis]
-    if dataset.labels == "integer":
-        return dataset.y.astype(np.int32)
-    onehot: np.ndarray = np.eye(dataset.classes, dtype=np.float32)[dataset.y]
-    return onehot
-
-
-def standardize(dataset: Dataset, train_rows: np.ndarray) -> np.ndarray:
-    """Scale every row with the mean and standard deviation (ddof 0) of the training rows alone.
-
-    Args:
-        dataset: its ``scaling`` decides whether anything is done.
-        train_rows: integers, shape (n,): indices of the fold's training rows.
-
-    Returns:
-        float32, shape of ``dataset.x``, computed in float64; ``dataset.x`` itself for scaling
-        ``none``. A column that is constant over the training rows is only shifted.
-    """
-    if dataset.scaling == "none":
-        return dataset.x
-    train = dataset.x[train_rows].astype(np.float64)
-    constant = train.min(axis=0) == train.max(axis=0)
-    deviation = np.where(constant, 1.0, train.std(axis=0))
-    scaled: np.ndarray = (dataset.x - train.mean(axis=0)) / deviation
-    return scaled.astype(np.float32)
+    if target.task == "binary" and classes != 2:
+        raise InputError("dataset.task", "binary", f"multiclass, for {classes} classes", "correct the loader")
 
 
 def require_choice(field: str, received: str, options: Sequence[str]) -> None:
@@ -219,15 +236,20 @@ def _check_row_options(training_rows: int, scramble: int | None, limit: int | No
 
 
 def _check_finite(dataset: Dataset) -> None:
-    bad = ~np.isfinite(dataset.x)
+    columns = parts_like(dataset.x, dataset.feature_names)
+    for name, x, known in zip(names(dataset.x), leaves(dataset.x), columns):
+        _check_numbers(dataset.name, x, name, known)
+    for target in dataset.targets:
+        _check_numbers(dataset.name, target.y, field_of("target", target.name), ())
+
+
+def _check_numbers(dataset: str, array: np.ndarray, name: str, columns: Sequence[str]) -> None:
+    bad = ~np.isfinite(array)
     if bad.any():
         row, *place = (int(axis[0]) for axis in np.nonzero(bad))
-        named = len(place) == 1 and len(dataset.feature_names) == dataset.x.shape[1]
-        column = dataset.feature_names[place[0]] if named else str(tuple(place))
-        raise _not_finite(dataset.name, float(dataset.x[row, *place]), row, column)
-    if dataset.task == "regression" and not np.isfinite(dataset.y).all():
-        row = int(np.flatnonzero(~np.isfinite(dataset.y))[0])
-        raise _not_finite(dataset.name, float(dataset.y[row]), row, "target")
+        known = len(place) == 1 and len(columns) == array.shape[1]
+        where = columns[place[0]] if known else str(tuple(place)) if place else ""
+        raise _not_finite(dataset, float(array[row, *place]), row, " ".join(filter(None, (name, where))))
 
 
 def _not_finite(name: str, value: float, row: int, column: str) -> InputError:
@@ -237,3 +259,11 @@ def _not_finite(name: str, value: float, row: int, column: str) -> InputError:
         "finite numbers within the range of float32",
         "fill in or remove that row",
     )
+
+
+def _cast(array: np.ndarray, dtype: Any) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which check() reports
+            return np.asarray(array, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError("dataset", error, "numbers", "encode words as numbers before make_dataset") from error

@@ -21,14 +21,15 @@ from harness.errors import InputError
 from harness.observe.events import State
 from harness.observe.journal import RowIndex, epoch_lengths
 from harness.observe.observer import Observer
-from harness.observe.state import read, state_variables
+from harness.observe.state import read
 from harness.observe.steps import Pass, Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.records import EpochRecord
 from harness.train.job import Job, build, plan_fold
 from harness.train.methods.contract import FoldPlan
-from harness.train.methods.custom import run_loop
+from harness.train.methods.observed import run_loop
 from harness.train.trainee import Trainee
+from harness.trees import Tree, concatenate, leaves, map_leaves, same_arrays, take
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,13 @@ class _Detective:
         self.rows: list[np.ndarray] = []
         self.last: Step | None = None
         self._plan = plan
-        self._index = RowIndex(plan.x[plan.train], plan.train)
-        self.train = self._index.find(plan.x[plan.train])
-        self._coarse = RowIndex(plan.x[plan.train].astype(np.float16), plan.train)
+        x, y = take((plan.x, plan.y), plan.train)
+        self._index = RowIndex(x, plan.train)
+        self.train = self._index.find(x)
+        self._coarse = RowIndex(map_leaves(_half, x), plan.train)
         twins = self._index.twins().items()
-        ambiguous = frozenset(first for first, names in twins if not (plan.y[names] == plan.y[first]).all())
-        self._steps = StepCheck(reference, self.findings, plan.y[plan.train], self._rounded, ambiguous, plan.weights)
+        ambiguous = frozenset(first for first, names in twins if not _alike(plan.y, names))
+        self._steps = StepCheck(reference, self.findings, y, self._rounded, ambiguous, plan.weights)
         self.idles = IdleCheck(plan, reference, self.findings)
         self.report = ReportCheck(plan, reference, self.findings)
         self._epoch, self._step, self._consumed = 1, 0, 0
@@ -92,15 +94,15 @@ class _Detective:
     def step(self, step: Step) -> None:
         """Judge a step."""
         self.settled(step.before)
-        x = np.concatenate([passed.call.x for passed in step.passes])
+        x = concatenate([passed.call.x for passed in step.passes])
         rows = self._index.find(x)
-        if (rows < 0).all() and np.array_equal(x.astype(np.float16), x):
-            rows = self._coarse.find(x.astype(np.float16))
+        if (rows < 0).all() and same_arrays(map_leaves(_half, x), x):
+            rows = self._coarse.find(map_leaves(_half, x))
         place = self._place(len(rows))
         if step.number == 1:
             self._initial_weights(step)
         known = bool((rows >= 0).all())
-        y = self._plan.y[rows] if known else None
+        y = take(self._plan.y, rows) if known else None
         if not known:
             self._unknown_rows(rows, place)
         self.idles.before_step(step, place, y)
@@ -109,10 +111,12 @@ class _Detective:
         self.rows.append(rows)
         self.last = step
 
-    def _rounded(self, x: np.ndarray, rows: np.ndarray) -> bool:
+    def _rounded(self, x: Tree, rows: np.ndarray) -> bool:
         """Whether a batch holds these rows, but not exactly."""
-        wanted = self._plan.x[rows]
-        return x.shape == wanted.shape and not np.array_equal(x.astype(wanted.dtype), wanted)
+        pairs = list(zip(leaves(x), leaves(take(self._plan.x, rows))))
+        return all(a.shape == b.shape for a, b in pairs) and not all(
+            np.array_equal(a.astype(b.dtype), b) for a, b in pairs
+        )
 
     def _unknown_rows(self, rows: np.ndarray, place: Place) -> None:
         evidence = (
@@ -195,10 +199,10 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
         return sinks[-1]
 
     fits: list[Any] = []
-    state = state_variables(trainee.model)  # as built; a loop may freeze some
     if job.method.loop is not None:
         with _calls_of_fit(fits):
-            history, xla = run_loop(trainee, plan, job.method.loop, new_sink)
+            observed = run_loop(trainee.again, plan, job.method.loop, new_sink)
+        trainee, history, xla = observed.trainee, observed.history, observed.xla
         if not sinks[-1].rows:
             raise InputError(
                 "method.target",
@@ -209,7 +213,7 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
     else:
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
-    final = read(state)
+    final = read(trainee.state)
     _averages(trainee, detective, final)
     detective.finish()
     detective.idles.finish(plan.epochs)
@@ -217,6 +221,15 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
     causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
     lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)
     return Run(causes, unexplained, detective.rows, lengths, detective.train, final, xla, bool(fits))
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16)
+
+
+def _alike(y: Tree, rows: list[int]) -> bool:
+    """Whether all these rows have the same targets."""
+    return all((leaf[rows] == leaf[rows[0]]).all() for leaf in leaves(y))
 
 
 @contextmanager
@@ -238,11 +251,10 @@ def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
 def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) -> Mapping[str, Any]:
     records: list[EpochRecord] = []
     trainee.restore(plan.start)
-    state = state_variables(trainee.model)
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
     with Observer(trainee.model, trainee.optimizer, assembler).on():
         job.method.prepare(trainee)(plan, records.append)
-    assembler.finish(read(state))
+    assembler.finish(read(trainee.state))
     names = {name for record in records for name in record.metrics}
     own = {name for name in names if name.startswith("reported/")}
     return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}

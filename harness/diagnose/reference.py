@@ -12,7 +12,10 @@ import tensorflow as tf
 
 from harness.observe.events import State
 from harness.observe.state import read, state_variables, write
+from harness.train.building import flag, probe
 from harness.train.job import Job, build
+from harness.train.objectives import each_weights, total
+from harness.trees import Tree, leaves, map_leaves, row_count
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Recipe:
 class Computed:
     """A recomputed step, up to its gradients."""
 
-    predictions: np.ndarray
+    predictions: Tree
     target: float
     gradients: tuple[np.ndarray, ...]
     after: State
@@ -54,32 +57,34 @@ class Reference:
     def __init__(self, job: Job) -> None:
         self._job = replace(job, gradient_statistics=False, jit_compile=False)
         self.trainee = build(self._job)
-        self.model, self.optimizer, self.loss = self.trainee.model, self.trainee.optimizer, self.trainee.loss
+        self.model, self.optimizer = self.trainee.model, self.trainee.optimizer
+        widths = leaves(job.problem.outputs)
+        self.single_numbers = any(width == 1 for width in widths)  # which alone can be broadcast over a batch
+        self.training = bool(flag(self.model, True))  # what fit() has a step's layers do
+        self.predictions = map_leaves(_numpy, probe(self.model, job.problem))
         self.state = state_variables(self.model)
         self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.model.trainable_variables]
         self.trainable = len(self.names)
         self._programs: dict[Recipe, Any] = {}
 
-    def forward(self, before: State, x: np.ndarray, *, training: bool) -> np.ndarray:
+    def forward(self, before: State, x: Tree, *, training: bool) -> Tree:
         """Predictions from a state, shape (rows, …)."""
         self._restore(before)
-        return np.asarray(self.model(tf.constant(x), training=training).numpy())
+        return map_leaves(_numpy, self.model(map_leaves(tf.constant, x), training=training))
 
-    def step(
-        self, before: State, x: np.ndarray, y: np.ndarray, recipe: Recipe, weights: np.ndarray | None = None
-    ) -> Computed:
+    def step(self, before: State, x: Tree, y: Tree, recipe: Recipe, weights: Tree | None = None) -> Computed:
         """Forward pass and gradients of a batch, from a state.
 
         Args:
-            weights: shape (rows,): how much each row counts; None when all do alike.
+            weights: shape (rows,): how much each row counts, or such for each output; None when all do alike.
         """
-        used = np.ones(len(x), np.float32) if weights is None or not recipe.weighted else weights
+        used = np.ones(row_count(x), np.float32) if weights is None or not recipe.weighted else weights
         if recipe not in self._programs:
             self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
         self._restore(before)
-        predictions, target, gradients = self._programs[recipe](tf.constant(x), tf.constant(y), tf.constant(used))
+        predictions, target, gradients = self._programs[recipe](*map_leaves(tf.constant, (x, y, used)))
         after = read(self.state)
-        return Computed(predictions.numpy(), float(target), tuple(g.numpy() for g in gradients), after)
+        return Computed(map_leaves(_numpy, predictions), float(target), tuple(g.numpy() for g in gradients), after)
 
     def update(
         self, before: State, optimizer: State, gradients: Sequence[np.ndarray], rate: float | None = None
@@ -130,16 +135,13 @@ class Reference:
         write(self.state, state)
 
     def _program(self, recipe: Recipe) -> Callable[..., Any]:
-        losses = LOSSES[recipe.loss]
+        outputs = [one.loss for one in self.trainee.objectives]
 
         def program(x: Any, y: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
                 predictions = self.model(x, training=recipe.training)
-                # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
-                same = predictions.dtype == self.loss.dtype
-                compared = predictions if same else tf.cast(predictions, self.loss.dtype)
-                values = losses(self.loss, y, compared) * weights
-                target = tf.reduce_mean(values) if recipe.reduction == "mean" else tf.reduce_sum(values)
+                parts = zip(outputs, leaves(y), leaves(predictions), each_weights(weights, len(outputs)))
+                target = total([_reduced(recipe, *part) for part in parts])
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
             gradients = tape.gradient(target, self.model.trainable_variables)
@@ -150,6 +152,19 @@ class Reference:
             return predictions, target, dense
 
         return program
+
+
+def _reduced(recipe: Recipe, loss: Any, y: Any, predictions: Any, weights: Any) -> Any:
+    """One output's loss of a batch, as the recipe takes it."""
+    # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
+    compared = predictions if predictions.dtype == loss.dtype else tf.cast(predictions, loss.dtype)
+    values = LOSSES[recipe.loss](loss, y, compared)
+    values *= tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
+    return tf.reduce_mean(values) if recipe.reduction == "mean" else tf.reduce_sum(values)
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    return np.asarray(tensor.numpy())
 
 
 def _configured(loss: Any, y: Any, predictions: Any) -> Any:

@@ -57,7 +57,7 @@ def cross_validate(
             train_rows=len(fold.train),
             validation_rows=len(fold.validation),
             initial_weights_digest=initial,
-            final_weights_digest=trainee.weights_digest(),
+            final_weights_digest=(trained.trainee or trainee).weights_digest(),
             order_digest=trained.order.digest,
             distinct_orders=trained.order.distinct,
             seconds=time.perf_counter() - began,

@@ -11,12 +11,13 @@ from typing import Any
 from harness.engine.in_process import cross_validate
 from harness.plan.folds import Fold
 from harness.records import EpochRecord, FoldResult
+from harness.train.building import has_convolution
 from harness.train.job import Job, plan_fold
 from harness.train.lanes import Lane, LanesProgram
 from harness.train.methods.contract import epoch_record
-from harness.train.methods.tape import has_convolution
 from harness.train.programs import Programs
 from harness.train.trainee import Trainee
+from harness.trees import leaves
 
 _WORTH_S = 10.0  # below this much training alone, compiling lanes does not pay
 _MOST_LANES = 128
@@ -130,7 +131,7 @@ def _alone(waiting: _Waiting, programs: Programs) -> FoldResult:
 
 
 def _most_lanes(job: Job) -> int:
-    return max(1, min(_MOST_LANES, _MOST_BYTES // max(1, int(job.dataset.x.nbytes))))
+    return max(1, min(_MOST_LANES, _MOST_BYTES // max(1, sum(int(array.nbytes) for array in leaves(job.dataset.x)))))
 
 
 def _histories(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.trees import Tree
+
 State = tuple[np.ndarray, ...]
 """Values of a list of variables, in its order."""
 
@@ -16,15 +18,15 @@ class Call:
     """The model was called.
 
     Attributes:
-        x: the batch, shape (rows, …), in the dtype it was given.
-        predictions: what came out, shape (rows, …).
+        x: the batch, shape (rows, …), in the dtype it was given; a dict or tuple of such for several inputs.
+        predictions: what came out, shape (rows, …); a dict or tuple of such for several outputs.
         training: the flag the call was made with; None when it was not given.
         penalty: sum of the model's own losses, its regularisers', after the call.
         state: all state variables before the call: weights, moving averages, dropout seeds.
     """
 
-    x: np.ndarray
-    predictions: np.ndarray
+    x: Tree
+    predictions: Tree
     training: bool | None
     penalty: float
     state: State

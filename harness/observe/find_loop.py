@@ -22,8 +22,13 @@ _OPTIONS = ("batch_size", "epochs", "validation_data", "sample_weight")
 _ALLOWED = "file.py:function or package.module:function"
 
 
-def find_loop(target: str) -> Loop:
+def find_loop(target: str, *, anew: bool = False) -> Loop:
     """Import what ``file.py:function`` or ``package.module:function`` names.
+
+    Args:
+        target: of the loop.
+        anew: execute a file once more, so that nothing is left of what an earlier run of the loop kept in it;
+            one that cannot be executed twice is taken as it is.
 
     Raises:
         InputError: no such file, module or function, or the import fails.
@@ -32,7 +37,8 @@ def find_loop(target: str) -> Loop:
     if not separator or not place or not name:
         raise InputError(_FIELD, target, _ALLOWED, "name the file and the function: my_loops.py:train")
     file = loop_source(target)
-    module = _load_file(file, place) if isinstance(file, Path) else _load_module(place)
+    load = _load_file_anew if anew else _load_file
+    module = load(file, place) if isinstance(file, Path) else _load_module(place)
     found = getattr(module, name, None)
     if not callable(found):
         functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
@@ -85,10 +91,25 @@ def options_named(loop: Loop, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
+def _load_file_anew(file: Path, place: str) -> ModuleType:
+    known = sys.modules.get(_module_name(file))
+    try:
+        return _load_file(file, place)
+    except InputError:
+        if known is None:
+            raise
+        sys.modules[known.__name__] = known
+        return known
+
+
+def _module_name(file: Path) -> str:
+    return f"_harness_loop_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{file.stem}"
+
+
 def _load_file(file: Path, place: str) -> ModuleType:
     if not file.is_file():
         raise InputError(_FIELD, place, "a Python file that exists", "give its path from the working directory")
-    name = f"_harness_loop_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{file.stem}"
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None

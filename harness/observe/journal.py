@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from harness.observe.events import State
 from harness.observe.gradients import own
 from harness.observe.steps import Pass, Step
+from harness.trees import Tree, concatenate, leaves
 
 UNKNOWN_ROW = -1
 
@@ -19,15 +20,15 @@ class RowIndex:
     """Names rows by their bytes.
 
     Args:
-        x: shape (rows, …): the rows to be recognised.
+        x: shape (rows, …), or a dict or tuple of such: the rows to be recognised.
         names: int, shape (rows,): what to call them.
     """
 
-    def __init__(self, x: np.ndarray, names: np.ndarray) -> None:
-        self._dtype, self._shape = x.dtype, x.shape[1:]
+    def __init__(self, x: Tree, names: np.ndarray) -> None:
+        self._like = [leaf[:0] for leaf in leaves(x)]
         self._known: dict[bytes, list[int]] = {}
-        for row, name in zip(x, names):
-            self._known.setdefault(row.tobytes(), []).append(int(name))
+        for row, name in zip(_bytes(leaves(x)), names):
+            self._known.setdefault(row, []).append(int(name))
 
     def twins(self) -> dict[int, list[int]]:
         """First name to all names, of every row that occurs more than once."""
@@ -37,20 +38,27 @@ class RowIndex:
         """Every row in order, under the name that `find` gives it."""
         return np.array([names[0] for names in self._known.values() for _ in names])
 
-    def find(self, batch: np.ndarray) -> np.ndarray:
+    def find(self, batch: Tree) -> np.ndarray:
         """The rows of a batch, int32, shape (rows,); `UNKNOWN_ROW` for one that is not among them.
 
         A row that occurs more than once has its first name. Another dtype or shape of the same
         numbers is the same row.
         """
-        size = int(np.prod(self._shape, dtype=int))
-        if batch.size != len(batch) * size:
-            return np.full(len(batch), UNKNOWN_ROW, np.int32)
-        rows = np.ascontiguousarray(batch.reshape(len(batch), *self._shape).astype(self._dtype, copy=False))
-        found = np.empty(len(rows), np.int32)
-        for place, row in enumerate(rows):
-            found[place] = self._known.get(row.tobytes(), (UNKNOWN_ROW,))[0]
-        return found
+        parts = leaves(batch)
+        rows = len(parts[0]) if parts and parts[0].ndim else 0
+        sizes = [int(np.prod(one.shape[1:], dtype=int)) for one in self._like]
+        if [part.size for part in parts] != [rows * size for size in sizes]:
+            return np.full(rows, UNKNOWN_ROW, np.int32)
+        shaped = [
+            np.ascontiguousarray(part.reshape(rows, *one.shape[1:]).astype(one.dtype, copy=False))
+            for part, one in zip(parts, self._like)
+        ]
+        return np.array([self._known.get(row, (UNKNOWN_ROW,))[0] for row in _bytes(shaped)], np.int32)
+
+
+def _bytes(parts: Sequence[np.ndarray]) -> Iterator[bytes]:
+    """Each row's bytes, over all inputs."""
+    return (b"".join(part[row].tobytes() for part in parts) for row in range(len(parts[0])))
 
 
 @dataclass
@@ -73,7 +81,7 @@ class Journal:
     trainable: int
     keep: frozenset[int]
     steps: list[np.ndarray] = field(default_factory=list)
-    predictions: list[np.ndarray] = field(default_factory=list)
+    predictions: list[Tree] = field(default_factory=list)
     penalties: list[float] = field(default_factory=list)
     log: list[np.ndarray] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -84,7 +92,7 @@ class Journal:
         """Take a step."""
         calls = [passed.call for passed in step.passes]
         self.steps.append(np.concatenate([self.rows.find(call.x) for call in calls]))
-        self.predictions.append(np.concatenate([call.predictions for call in calls]))
+        self.predictions.append(concatenate([call.predictions for call in calls]))
         self.penalties.append(float(np.mean([call.penalty for call in calls])))
         self.log.append(_log_row(step, self.trainable))
         self.times.append(time.perf_counter() - self._began)
@@ -156,13 +164,16 @@ def _until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]
     return lengths
 
 
-def order_of(steps: Sequence[np.ndarray], epochs: int) -> np.ndarray:
-    """Rows by epoch, int32, shape (epochs, rows); short epochs end in `UNKNOWN_ROW`."""
-    each = -(-len(steps) // epochs) if steps else 0
-    parts = [steps[first * each : (first + 1) * each] for first in range(epochs)]
-    rows = [np.concatenate(part) if part else np.zeros(0, np.int32) for part in parts]
-    width = max((len(part) for part in rows), default=0)
-    full = np.full((epochs, width), UNKNOWN_ROW, np.int32)
+def order_of(steps: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
+    """Rows by epoch, int32, shape (epochs, rows); short epochs end in `UNKNOWN_ROW`.
+
+    Args:
+        steps: rows of each step.
+        lengths: steps of each epoch.
+    """
+    ends = np.cumsum(lengths).tolist()
+    rows = [np.concatenate(steps[end - length : end]) for end, length in zip(ends, lengths)]
+    full = np.full((len(rows), max(map(len, rows), default=0)), UNKNOWN_ROW, np.int32)
     for place, part in enumerate(rows):
         full[place, : len(part)] = part
     return full

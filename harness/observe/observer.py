@@ -13,8 +13,7 @@ XLA cannot call Python. A loop that compiles by XLA raises `XlaObservedError`, a
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
@@ -28,6 +27,8 @@ from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss
 from harness.observe.state import settings, state_variables
+from harness.observe.tensors import array_of, symbolic, under_xla
+from harness.trees import Tree, leaves, like
 
 _LOSS_FUNCTIONS = (
     "binary_crossentropy",
@@ -64,6 +65,7 @@ class Observer:
         self._inside = 0  # deeper calls of a observed call are its own business
         self._delivering = False  # and so is what the sink does
         self._worker: ThreadPoolExecutor | None = None
+        self._handed: Any = None  # what the model was called with, before any cast
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -71,6 +73,7 @@ class Observer:
         with ExitStack() as undo:
             # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
             self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
+            self._replace(undo, keras.Layer, "__call__", self._watched_entry)
             self._replace(undo, self._model, "call", self._watched_call)
             self._replace(undo, keras.losses.Loss, "__call__", self._watched_loss)
             for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
@@ -90,24 +93,49 @@ class Observer:
         setattr(owner, name, wrap(original))
         undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
 
+    def _watched_entry(self, original: Any) -> Any:
+        observer = self
+
+        def entered(self: Any, *args: Any, **options: Any) -> Any:
+            if self is observer._model and args:
+                observer._handed = args[0]
+            return original(self, *args, **options)
+
+        return entered
+
     def _watched_call(self, original: Any) -> Any:
-        def call(inputs: Any, *args: Any, **options: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            inputs, handed = args[0] if args else next(iter(options.values())), self._handed
+            self._handed = None
             state = self._read_state()
-            outputs = original(inputs, *args, **options)
-            if not _symbolic(inputs):
-                training = options.get("training", args[0] if args else None)
-                flag = None if training is None else bool(training)
-
-                penalties = self._model.losses
-                penalty = tf.add_n([tf.cast(p, tf.float32) for p in penalties]) if penalties else tf.constant(0.0)
-
-                def event(values: Sequence[np.ndarray]) -> Event:
-                    return Call(values[0], values[1], flag, float(values[2]), tuple(values[3:]))
-
-                self._emit(event, [inputs, outputs, penalty, *state])
+            outputs = original(*args, **options)
+            if not symbolic(inputs):
+                # Half precision's own cast of what was handed over comes before this call.
+                cast = handed is not None and self._model.compute_dtype != "float32"
+                self._emit_call(handed if cast else inputs, outputs, self._flag(args[1:], options), state)
             return outputs
 
         return call
+
+    def _flag(self, args: Sequence[Any], options: Mapping[str, Any]) -> bool | None:
+        training = options.get("training", args[0] if args else None)
+        if training is None and not self._model._call_has_training_arg:
+            training = self._model._get_call_context().get_value("training")
+        return None if training is None else bool(training)
+
+    def _emit_call(self, inputs: Tree, outputs: Tree, training: bool | None, state: Sequence[Any]) -> None:
+        penalties = self._model.losses
+        penalty = (
+            tf.add_n([tf.reduce_sum(tf.cast(p, tf.float32)) for p in penalties]) if penalties else tf.constant(0.0)
+        )
+        given, made = leaves(inputs), leaves(outputs)
+        ends = np.cumsum([len(given), len(made)])
+
+        def event(values: Sequence[np.ndarray]) -> Event:
+            x, predictions = like(inputs, values[: ends[0]]), like(outputs, values[ends[0] : ends[1]])
+            return Call(x, predictions, training, float(values[ends[1]]), tuple(values[ends[1] + 1 :]))
+
+        self._emit(event, [*given, *made, penalty, *state])
 
     def _watched_loss(self, original: Any) -> Any:
         observer = self
@@ -117,7 +145,7 @@ class Observer:
                 return original(self, y_true, y_pred, sample_weight=sample_weight)
             with observer._deeper() as outermost:
                 value = original(self, y_true, y_pred, sample_weight=sample_weight)
-            if outermost and not _symbolic(y_pred):
+            if outermost and not symbolic(y_pred):
                 logits = getattr(self, "_fn_kwargs", {}).get("from_logits")
                 observer._emit_loss(self.name, True, y_true, y_pred, sample_weight, value, logits)
             return value
@@ -130,7 +158,7 @@ class Observer:
                 return original(y_true, y_pred, *args, **options)
             with self._deeper() as outermost:
                 value = original(y_true, y_pred, *args, **options)
-            if outermost and not _symbolic(y_pred):
+            if outermost and not symbolic(y_pred):
                 logits = options.get("from_logits", args[0] if args else False)
                 name = original.__name__
                 known = logits if name.endswith("crossentropy") else None
@@ -247,9 +275,9 @@ class Observer:
 
     def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         if tf.executing_eagerly():
-            self._deliver(event([_array(value) for value in values]))
+            self._deliver(event([array_of(value) for value in values]))
             return
-        if _under_xla():
+        if under_xla():
             raise XlaObservedError
 
         def receive(_: Any, *arrays: np.ndarray) -> np.int64:
@@ -270,22 +298,3 @@ class Observer:
             self._worker.submit(self._sink, event).result()
         finally:
             self._delivering = False
-
-
-def _array(value: Any) -> np.ndarray:
-    return np.array(value.numpy() if hasattr(value, "numpy") else value)
-
-
-def _symbolic(value: Any) -> bool:
-    return any(isinstance(leaf, keras.KerasTensor) for leaf in tf.nest.flatten(value))
-
-
-def _under_xla() -> bool:
-    """Whether a `tf.function` with ``jit_compile=True`` is being traced further up the stack."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        function = frame.f_locals.get("self")
-        if type(function).__name__ == "Function" and getattr(function, "_jit_compile", None):
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss, State
+from harness.trees import leaves
 
 _PENDING = 3  # calls that may turn out to have led to a gradient; more are never needed, and each holds all weights
 
@@ -186,5 +187,6 @@ def _with_gradient(passed: Pass, more: Gradient) -> Pass:
 
 def _from(loss: Loss, call: Call) -> bool:
     """Whether a loss was computed from a call's predictions, in whichever place and shape it took them."""
-    made = call.predictions.ravel()
-    return any(np.array_equal(given.ravel(), made, equal_nan=True) for given in (loss.predictions, loss.y))
+    made = [leaf.ravel() for leaf in leaves(call.predictions)]
+    given = (loss.predictions.ravel(), loss.y.ravel())
+    return any(np.array_equal(one, other, equal_nan=True) for one in given for other in made)

@@ -34,6 +34,7 @@ TRAINING_CODE = (
     "plan/folds.py",
     "plan/row_order.py",
     "records.py",
+    "train/building.py",
     "train/gradient_log.py",
     "train/job.py",
     "train/lanes.py",
@@ -41,6 +42,7 @@ TRAINING_CODE = (
     "train/methods/epochs.py",
     "train/methods/fit.py",
     "train/methods/ingredients.py",
+    "train/methods/meters.py",
     "train/methods/step.py",
     "train/methods/tape.py",
     "train/models.py",
@@ -51,9 +53,10 @@ TRAINING_CODE = (
     "train/row_log.py",
     "train/start_states.py",
     "train/trainee.py",
+    "trees.py",
 )
 # And where a user's own loop is observed, on these too.
-OBSERVING_CODE = ("observe", "train/methods/custom.py")
+OBSERVING_CODE = ("observe", "train/methods/custom.py", "train/methods/observed.py")
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
 # Variables that choose among kernels, or devices, which round differently.
 KERNEL_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES")

@@ -30,12 +30,14 @@ class GradientLog:
 
     def __init__(self, variables: Sequence[Any], names: Sequence[str], steps: int, *, xla: bool) -> None:
         self._reduce = _Reduce(xla)
-        self.names = list(names)
+        self._variables, self.names = list(variables), list(names)
+        self._places = {id(variable): place for place, variable in enumerate(variables)}
         self._elements = sum(int(np.prod(variable.shape)) for variable in variables)
         # A row: one squared norm a variable, then zero elements, squared update, squared weights.
         self._log = tf.Variable(tf.zeros((steps, len(self.names) + 3)), trainable=False, name="gradient_log")
         self._step = tf.Variable(0, trainable=False, name="gradient_step")
         self._handed: list[Any] | None = None
+        self._gathers = False
 
     @property
     def columns(self) -> int:
@@ -45,6 +47,16 @@ class GradientLog:
     def start(self) -> None:
         """Forget the rows so far; callable in and out of a graph."""
         self._step.assign(0)
+        if self._gathers:
+            self._log.assign(tf.zeros_like(self._log))
+
+    def gather(self) -> None:
+        """From now on a row gathers all updates until `end_step`, where a step makes none or several."""
+        self._gathers = True
+
+    def end_step(self) -> None:
+        """Go on to the next row; callable in and out of a graph."""
+        self._step.assign_add(1)
 
     def around(self, apply: Apply, scale: Any = None) -> Apply:
         """Wrap an update ``apply(grads, variables)`` so that each call logs its row.
@@ -56,15 +68,14 @@ class GradientLog:
 
         def observed(grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
             grads = list(grads)
-            if trainable_variables is None:
-                raise ValueError("a observed update needs its variables: call apply(grads, variables)")
-            variables = list(trainable_variables)
+            variables = self._variables if trainable_variables is None else list(trainable_variables)
             factor = None if scale is None else 1 / tf.convert_to_tensor(scale)
             before = [tf.convert_to_tensor(variable) for variable in variables]
             apply(grads, variables)
             after = [tf.convert_to_tensor(variable) for variable in variables]
             logged = grads if factor is None else [g if g is None else g * tf.cast(factor, g.dtype) for g in grads]
-            self._append(_row(logged, before, after, self._reduce))
+            places = [self._places.get(id(variable), -1) for variable in variables]
+            self._append(_row(logged, before, after, places, len(self.names), self._reduce))
 
         return observed
 
@@ -87,8 +98,12 @@ class GradientLog:
             self._handed.append(row)
             return
         position = tf.reshape(self._step.read_value(), [1])
-        self._log.scatter_update(tf.IndexedSlices(row[tf.newaxis], position))
-        self._step.assign_add(1)
+        slices = tf.IndexedSlices(row[tf.newaxis], position)
+        if self._gathers:
+            self._log.scatter_add(slices)
+        else:
+            self._log.scatter_update(slices)
+            self.end_step()
 
     def rows(self) -> Any:
         """The log as a tensor of shape (steps, variables + 3); rows past the last step are stale."""
@@ -103,12 +118,24 @@ class GradientLog:
         return epochs_statistics(log, self.names, self._elements)
 
 
-def _row(grads: Sequence[Any], before: Sequence[Any], after: Sequence[Any], reduce: _Reduce) -> Any:
+def _row(
+    grads: Sequence[Any],
+    before: Sequence[Any],
+    after: Sequence[Any],
+    places: Sequence[int],
+    width: int,
+    reduce: _Reduce,
+) -> Any:
+    """A row of the log; ``places`` says which variable each gradient is for, -1 for none of the model's."""
     dense = [tf.zeros_like(old) if grad is None else tf.convert_to_tensor(grad) for grad, old in zip(grads, before)]
-    zeros = [reduce.zeros(grad) for grad in dense]
-    moved = [reduce.squares(new - old) for new, old in zip(after, before)]
-    weights = [reduce.squares(old) for old in before]
-    return tf.stack([reduce.squares(grad) for grad in dense] + [tf.add_n(zeros), tf.add_n(moved), tf.add_n(weights)])
+    known = [index for index, place in enumerate(places) if place >= 0]
+    zeros = [reduce.zeros(dense[index]) for index in known]
+    moved = [reduce.squares(after[index] - before[index]) for index in known]
+    weights = [reduce.squares(before[index]) for index in known]
+    squares = [tf.constant(0.0)] * width
+    for index in known:
+        squares[places[index]] = reduce.squares(dense[index])
+    return tf.stack(squares + [tf.add_n(each) if each else tf.constant(0.0) for each in (zeros, moved, weights)])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from harness.data import Dataset, row_weights, standardize, targets
 from harness.plan.folds import Fold
 from harness.plan.row_order import fold_seed, row_order
@@ -13,6 +15,7 @@ from harness.train.methods.contract import FoldPlan, Method
 from harness.train.models import Problem
 from harness.train.start_states import StartStates, perturb
 from harness.train.trainee import ModelFactory, OptimizerFactory, Trainee, build_trainee
+from harness.trees import map_leaves
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,12 @@ class Job:
     """A job as objects: everything configured, resolved.
 
     Attributes:
-        loss: overrides the loss that task and model call for; None for theirs.
+        loss: overrides the loss that task and model call for: a Keras loss, or a dict or tuple of them as the
+            targets are; None for theirs.
         gradient_statistics: whether each step's gradients are measured.
         validation_batch_size: rows a validation step; no influence on training.
-        class_weight: class number to weight in the training loss; None for equal weights.
+        class_weight: class number to weight in the training loss; by name such for several targets; None for
+            equal weights.
         compiled_in: what a program for the job is compiled from, see `harness.plan.compiled_in`; jobs in which
             it is equal may share one. None: it shares with none.
         drawn_from: what initial weights are drawn from besides the seed; None where nothing tells.
@@ -49,8 +54,14 @@ class Job:
     def problem(self) -> Problem:
         """What the model is asked to learn."""
         data = self.dataset
-        outputs = data.classes if data.task == "multiclass" else 1
-        return Problem(data.name, tuple(data.x.shape[1:]), data.task, outputs, data.labels)
+        shapes = map_leaves(lambda x: tuple(x.shape[1:]), data.x)
+        return Problem(data.name, shapes, data.task, map_leaves(_width, data.y, data.task, data.classes), data.labels)
+
+
+def _width(y: np.ndarray, task: str, classes: int) -> int:
+    if task == "multiclass":
+        return classes
+    return int(y.shape[-1]) if y.ndim > 1 else 1
 
 
 def build(job: Job, most_steps: int | None = None) -> Trainee:

@@ -23,9 +23,11 @@ from harness.observe.state import state_variables
 from harness.train.methods.contract import FoldPlan
 from harness.train.methods.epochs import Batches, each_batch, finite, taken
 from harness.train.methods.ingredients import Ingredients
-from harness.train.methods.step import Meters, finish, make_step, make_validation_step
+from harness.train.methods.meters import Meters
+from harness.train.methods.step import finish, make_step, make_validation_step
 from harness.train.optimizer_numbers import OptimizerNumbers
 from harness.train.trainee import Trainee
+from harness.trees import row_count
 
 _MOST_STEPS, _MOST_ROWS = 4096, 2**22  # of a call
 _CALL_S = 0.5
@@ -273,7 +275,7 @@ def _stack_columns(plans: Sequence[FoldPlan]) -> tuple[Any, list[int]]:
     columns = tf.nest.map_structure(
         lambda *arrays: tf.constant(np.concatenate(arrays)), *(own[place].columns for place in range(len(places)))
     )
-    return columns, [places[tuple(map(id, tf.nest.flatten(plan.columns)))] * len(plan.x) for plan in plans]
+    return columns, [places[tuple(map(id, tf.nest.flatten(plan.columns)))] * row_count(plan.x) for plan in plans]
 
 
 def _lane_batches(each: Sequence[np.ndarray], offsets: Sequence[int], batch_size: int) -> Batches:

@@ -8,13 +8,14 @@ what the loss receives: softmax and sigmoid give probabilities, a linear one giv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 from keras import layers
 
 from harness.errors import InputError, is_whole, proposal
+from harness.trees import leaves
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,22 @@ class Problem:
 
     Attributes:
         dataset: its name, for messages.
-        input_shape: shape of one row, without the batch axis.
-        task: ``multiclass``, ``binary`` or ``regression``.
-        outputs: width of the last layer: the number of classes, or 1.
+        input_shape: shape of one row, without the batch axis; of several inputs a dict or tuple of shapes.
+        task: ``multiclass``, ``binary`` or ``regression``; of several targets a dict or tuple, as ``outputs``.
+        outputs: width of the last layer: the number of classes, or of numbers to predict, or 1.
         labels: ``onehot`` or ``integer`` targets of a multiclass task.
     """
 
     dataset: str
-    input_shape: tuple[int, ...]
-    task: str
-    outputs: int
+    input_shape: Any
+    task: Any
+    outputs: Any
     labels: str = "onehot"
+
+    def single(self) -> list[Problem]:
+        """Each target as a problem of its own, in order."""
+        parts = zip(leaves(self.task), leaves(self.outputs))
+        return [replace(self, task=task, outputs=outputs) for task, outputs in parts]
 
 
 class _Layers:

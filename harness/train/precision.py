@@ -12,6 +12,8 @@ from typing import Any
 import keras
 
 from harness.errors import InputError, near_miss
+from harness.train.building import built
+from harness.train.models import Problem
 
 POLICIES = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 
@@ -27,11 +29,12 @@ def model_in(policy: str, factory: Callable[..., Any]) -> Callable[..., Any]:
     if policy == "float32":
         return factory
 
-    def build(*arguments: Any, **options: Any) -> Any:
+    def build(problem: Problem, **options: Any) -> Any:
         usual = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
         try:
-            return factory(*arguments, **options)
+            # Within the policy too: layers that a call makes first, as a subclassed model's, take it then.
+            return built(factory(problem, **options), problem)
         finally:
             keras.config.set_dtype_policy(usual)
 

@@ -17,6 +17,7 @@ from harness.train.methods.contract import TrainFold
 from harness.train.optimizer_numbers import OptimizerNumbers, handed_in
 from harness.train.start_states import StartStates
 from harness.train.trainee import Trainee
+from harness.trees import leaves
 
 _MOST = 16  # kept at a time: a program holds its weights, and compiled code
 
@@ -138,5 +139,5 @@ def _rate(optimizer: Any) -> Any:
 
 def _all_of_keras(trainee: Trainee) -> bool:
     model = trainee.model
-    parts = [model, *model._flatten_layers(include_self=False), trainee.optimizer, trainee.loss]
+    parts = [model, *model._flatten_layers(include_self=False), trainee.optimizer, *leaves(trainee.loss)]
     return all(type(part).__module__.partition(".")[0] == "keras" for part in parts)

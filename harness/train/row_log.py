@@ -1,7 +1,7 @@
 """Which rows a model was really trained on, seen from outside.
 
-Each row that passes through a training-mode call is reduced, in the graph, to a 64-bit fingerprint
-of its bytes; afterwards the fingerprints are looked up among the data set's own.
+Each row of a batch that ``fit()`` hands to the model's ``train_step`` is reduced, in the graph, to a 64-bit
+fingerprint of its bytes; afterwards the fingerprints are looked up among the data set's own.
 """
 
 from __future__ import annotations
@@ -13,33 +13,31 @@ import numpy as np
 import tensorflow as tf
 
 from harness.plan.row_order import RowOrder
+from harness.trees import Tree, leaves, map_leaves
 
 
 class RowLog:
-    """Observes a model's training-mode calls and recovers the order of rows.
+    """Observes a model's training steps and recovers the order of rows.
 
     Args:
-        model: its ``call`` is wrapped, on this object only, before anything is traced.
+        model: its ``train_step`` is wrapped, on this object only, before anything is traced.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._size = int(np.prod(model.input_shape[1:]))
-        generator = np.random.default_rng(0)
-        self._multipliers = generator.integers(-(2**62), 2**62, self._size, dtype=np.int64) | 1
         self._seen = tf.Variable(tf.zeros((0,), tf.int64), trainable=False, shape=(None,), name="rows_seen")
         self._position = tf.Variable(0, trainable=False, name="rows_position")
-        original = model.call
+        original = model.train_step
 
-        def call(inputs: Any, *args: Any, training: bool | None = None, **options: Any) -> Any:
-            if training:
-                self._record(inputs)
-            return original(inputs, *args, training=training, **options)
+        def train_step(data: Any) -> Any:
+            self._record(keras.utils.unpack_x_y_sample_weight(data)[0])
+            return original(data)
 
-        model.call = call
+        model.train_step = train_step
 
-    def _fingerprints(self, rows: Any) -> Any:
-        bits = tf.cast(tf.bitcast(tf.reshape(rows, (-1, self._size)), tf.int32), tf.int64)
-        return tf.reduce_sum(bits * self._multipliers, axis=1)  # wraps around, as a hash may
+    def _fingerprints(self, rows: Tree) -> Any:
+        generator = np.random.default_rng(0)
+        # Sums and products wrap around, as a hash may.
+        return sum(_fingerprints(leaf, generator) for leaf in leaves(rows))
 
     def _record(self, batch: Any) -> None:
         fingerprints = self._fingerprints(batch)
@@ -53,18 +51,18 @@ class RowLog:
         self._seen.assign(tf.zeros((rows,), tf.int64))
         self._position.assign(0)
 
-    def order(self, x: np.ndarray, rows: np.ndarray) -> RowOrder:
+    def order(self, x: Tree, rows: np.ndarray) -> RowOrder:
         """Name the rows seen since `start`, by epoch.
 
         Args:
-            x: float32, shape (rows, …): the rows an epoch goes through once each.
+            x: float32, shape (rows, …), or a dict or tuple of such: the rows an epoch goes through once each.
             rows: int32, shape (rows,): what to call them. Equal rows are told apart by their
                 position only, lowest first in every epoch.
 
         Raises:
             ValueError: a row was seen that is not in ``x``, or an epoch missed one.
         """
-        known = self._fingerprints(tf.constant(x)).numpy()
+        known = self._fingerprints(map_leaves(tf.constant, x)).numpy()
         seen = self._seen.numpy()[: int(self._position.numpy())].reshape(-1, len(known))
         by_value = np.argsort(known, kind="stable")
         epochs = []
@@ -76,3 +74,10 @@ class RowLog:
             order[arrived] = rows[by_value]
             epochs.append(order)
         return RowOrder(np.stack(epochs).astype(np.int32))
+
+
+def _fingerprints(rows: Any, generator: np.random.Generator) -> Any:
+    size = int(np.prod(rows.shape[1:]))
+    multipliers = generator.integers(-(2**62), 2**62, size, dtype=np.int64) | 1
+    bits = tf.cast(tf.bitcast(tf.reshape(rows, (-1, size)), tf.int32), tf.int64)
+    return tf.reduce_sum(bits * multipliers, axis=1)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from harness.observe.state import read, state_variables
+from harness.train.building import built
 from harness.train.models import Problem
 from harness.train.trainee import ModelFactory
 
@@ -53,7 +54,7 @@ def start_state(problem: Problem, model: ModelFactory, seed: int) -> tuple[np.nd
     Sets Keras's global seed, from which unseeded initializers and dropout layers draw theirs.
     """
     keras.utils.set_random_seed(seed)
-    return read(state_variables(model(problem)))
+    return read(state_variables(built(model(problem), problem)))
 
 
 def perturb(state: tuple[np.ndarray, ...], ulps: int, seed: int) -> tuple[np.ndarray, ...]:

@@ -13,7 +13,7 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 # What every room may import: the words that all of them share.
-SHARED = {"errors", "records", "digests", "location"}
+SHARED = {"errors", "records", "digests", "location", "trees"}
 # What else a room, a folder of the package, may import; the command line wires everything.
 MAY_IMPORT = {
     "data": set(),

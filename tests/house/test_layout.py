@@ -53,5 +53,5 @@ def test_a_command_has_a_file_of_its_name() -> None:
 
 def test_the_root_holds_only_what_all_share() -> None:
     assert {file.name for file in PACKAGE.glob("*.py")} == {
-        *("__init__.py", "digests.py", "errors.py", "location.py", "records.py"),
+        *("__init__.py", "digests.py", "errors.py", "location.py", "records.py", "trees.py"),
     }

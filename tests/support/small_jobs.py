@@ -101,3 +101,9 @@ def small_job(
     }
     folds = folds or kfold(dataset.y, dataset.training_rows, 0, folds=5)[:2]
     return Job(dataset=dataset, folds=folds, method=method, **(settings | changes))
+
+
+def ulps(a: list[float], b: list[float]) -> int:
+    """Largest distance between two curves, in float32 units in the last place."""
+    left, right = (np.asarray(curve, np.float32).view(np.int32).astype(np.int64) for curve in (a, b))
+    return int(np.max(np.abs(left - right)))

@@ -101,7 +101,7 @@ def test_a_loop_compiled_by_xla_is_run_uncompiled() -> None:
 
 
 def test_a_loop_that_takes_no_step_is_refused() -> None:
-    with pytest.raises(InputError, match="0 steps in 2 epochs"):
+    with pytest.raises(InputError, match="took no step in 2 epochs"):
         trained("idle")
     first, second = resolve_pair("fit", f"{LOOPS}:idle", [*SMALL, "epochs=1"])
     with pytest.raises(InputError, match="took no step in 1 epochs"):
@@ -143,11 +143,26 @@ def test_programs_that_outlive_a_fold_report_to_the_next(store: Path, call: Any)
     assert len({run.data.metrics["train/loss"] for run in folds}) == 3
 
 
-def test_a_loop_that_trains_too_few_epochs_is_told_so(store: Path, call: Any) -> None:
+def test_a_loop_that_stops_early_is_recorded_as_far_as_it_went(store: Path, call: Any) -> None:
+    common = ("run", "study=few", *SMALL, "cv.folds=3", "epochs=4", "tracking.figures=false")
     loop = ("method=custom", f"method.target={ODD}:stops_early")
-    code, _, err = call("run", "study=few", *SMALL, "epochs=4", *loop)
-    assert code == 1
-    assert "in 3 of 4 epochs" in err
+    assert call(*common, "method=tape")[0] == 0
+    code, _, err = call(*common, *loop)
+    assert code == 0, err
+    (early,) = [run for run in runs(store, "job") if run.data.tags["method"] == "odd_loops.py:stops_early"]
+    child = next(run for run in runs(store, "fold") if run.data.tags["mlflow.parentRunId"] == early.info.run_id)
+    points = client(store).get_metric_history(child.info.run_id, "val/loss")
+    assert [point.step for point in points] == [1, 2, 3]
+    assert "0 folds trained, 3 taken from the store" in call(*common, *loop)[2], "its folds are finished ones"
+    (pair,) = json.loads(call("compare", "few", "--format", "json")[1])["groups"][0]["pairs"]
+    assert pair["n"] == 3
+
+
+def test_a_loop_may_stop_within_an_epoch() -> None:
+    result = trained("stops_within", epochs=3)[0]
+    assert [record.epoch for record in result.history] == [1, 2]
+    assert result.curve("val/loss")[1] < result.curve("val/loss")[0]
+    assert result.distinct_orders == 2
 
 
 def test_a_loop_that_fails_is_recorded_and_ends_with_1(
@@ -164,7 +179,7 @@ def test_a_loop_that_fails_is_recorded_and_ends_with_1(
     assert leaving.value.code == 1
     assert "in breaks" in shown
     assert "the loop's own error" in shown
-    assert "custom.py" not in shown, "the harness's own frames help nobody"
+    assert "observed.py" not in shown, "the harness's own frames help nobody"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_jobs import METHODS, small_job
 
 from harness.engine.in_process import cross_validate
 from harness.errors import InputError
 from harness.train.job import Job, plan_fold
+from harness.train.methods.epochs import computes_convolution
 from harness.train.methods.ingredients import Ingredients
-from harness.train.methods.tape import has_convolution, tape
+from harness.train.methods.tape import tape
 from harness.train.models import Problem
 
 RATE, L2 = 0.05, 0.01
@@ -183,5 +185,11 @@ def test_fit_refuses_what_it_has_no_switch_for(ingredient: dict[str, Any]) -> No
 
 def test_a_convolution_is_found_at_any_depth() -> None:
     inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.DepthwiseConv2D(3), keras.layers.Flatten()])
-    assert has_convolution(keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(2)]))
-    assert not has_convolution(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    assert computes_convolution(_compiled(keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(2)])))
+    assert computes_convolution(_compiled(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 1)), 1, "SAME")))
+    assert not computes_convolution(_compiled(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Dense(2)])))
+
+
+def _compiled(function: Any) -> Any:
+    inner = tf.function(lambda x: function(x), autograph=False)
+    return tf.function(inner, input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)], autograph=False)

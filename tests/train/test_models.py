@@ -13,8 +13,9 @@ from omegaconf import OmegaConf
 
 from harness.errors import InputError
 from harness.location import config_folder
+from harness.train.building import probe
 from harness.train.models import Problem, dense, small_cnn, vgg_cnn
-from harness.train.objectives import gives_logits, loss_for, metric_for
+from harness.train.objectives import gives_logits, metric_for, objectives_for
 from harness.train.start_states import start_state
 
 IRIS = Problem("iris", (4,), "multiclass", 3)
@@ -49,7 +50,7 @@ def test_sizes(name: str) -> None:
     model = factory(problem)
     assert model.count_params() == parameters
     assert model.output_shape == (None, problem.outputs)
-    assert gives_logits(model) == (name in ("mnist_mlp", "dense_regressor"))
+    assert gives_logits(problem, probe(model, problem)) == (name == "mnist_mlp")
 
 
 def test_ones_reach_kernels_and_biases() -> None:
@@ -103,15 +104,15 @@ def test_what_models_refuse(build: Any, field: str) -> None:
 )
 def test_loss_and_metric_follow_the_task(problem: Problem, logits: bool, loss: str, metric: str) -> None:
     model = dense(problem, hidden=[2], logits=logits)
-    made = loss_for(problem, model)
-    assert made.name == loss
-    assert type(metric_for(problem, model)).__name__.startswith(metric)
+    (made,) = objectives_for(problem, model)
+    assert made.loss.name == loss
+    assert type(made.new_metric()).__name__.startswith(metric)
     if problem.task != "regression":
-        assert made.get_config()["from_logits"] is logits
+        assert made.loss.get_config()["from_logits"] is logits
 
 
 def test_binary_logits_are_cut_at_zero() -> None:
-    metric = metric_for(HEART, dense(HEART, hidden=[2], logits=True))
+    metric = metric_for(HEART, logits=True)
     metric.update_state(np.array([[1.0], [1.0], [0.0]]), np.array([[0.2], [-0.2], [-3.0]]))
     assert float(metric.result()) == pytest.approx(2 / 3)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
-from small_jobs import METHODS, cnn_with_everything, dense_with_everything, images, optimizer, small_job
+from small_jobs import METHODS, cnn_with_everything, dense_with_everything, images, optimizer, small_job, ulps
 
 from harness.engine.in_process import cross_validate
 from harness.records import FoldResult
@@ -27,12 +26,6 @@ CASES = [
     for name in ("sgd", "adam", "adam_all")
     for jit in (False, True)
 ]
-
-
-def ulps(a: list[float], b: list[float]) -> int:
-    """Largest distance between two curves, in float32 units in the last place."""
-    left, right = (np.asarray(curve, np.float32).view(np.int32).astype(np.int64) for curve in (a, b))
-    return int(np.max(np.abs(left - right)))
 
 
 def train(method: str, ingredients: tuple[tuple[str, Any], ...] = (), **changes: Any) -> tuple[FoldResult, ...]:

@@ -101,8 +101,9 @@ def test_equal_rows_are_told_apart_by_position() -> None:
     recorder = RowLog(model)
     x = np.array([[1, 2], [3, 4], [1, 2]], np.float32)
     recorder.start(3)
-    model(x[[2, 1, 0]], training=True)
-    model(x, training=False)  # not training: not recorded
+    model.compile("sgd", "mse")
+    model.train_step((tf.constant(x[[2, 1, 0]]), tf.zeros((3, 1))))
+    model.test_step((tf.constant(x), tf.zeros((3, 1))))  # not training: not recorded
     assert recorder.order(x, np.array([10, 11, 12], np.int32)).rows.tolist() == [[10, 11, 12]]
 
 
@@ -110,7 +111,8 @@ def test_a_row_from_elsewhere_is_refused() -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     recorder = RowLog(model)
     recorder.start(1)
-    model(np.array([[9, 9]], np.float32), training=True)
+    model.compile("sgd", "mse")
+    model.train_step((tf.constant([[9.0, 9.0]]), tf.zeros((1, 1))))
     with pytest.raises(ValueError, match="not those of the training set"):
         recorder.order(np.array([[1, 2]], np.float32), np.array([0], np.int32))
 

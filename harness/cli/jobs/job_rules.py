@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from harness.data import row_weights
 from harness.errors import InputError, proposal
+from harness.train.building import built, deaf_to_training, fits, own_steps, probe, require_outputs
 from harness.train.job import Job
+from harness.train.models import Problem
+from harness.trees import leaves
+
+_DEAF = (
+    "its call() takes no training argument, so fit() trains it as it predicts: dropout off, batch normalisation "
+    "frozen; the tapes do the same. Write call(self, x, training=None) to have them on"
+)
+_SATURATED = 10.0  # a sigmoid is below 1 in float32 up to 16
 
 
 def require_fitting(job: Job) -> None:
@@ -32,11 +44,14 @@ def require_fitting(job: Job) -> None:
         )
 
 
-def try_building(job: Job) -> None:
+def try_building(job: Job) -> tuple[tuple[str, ...], str]:
     """Build model and optimizer once, so that what they refuse is known before training.
 
+    Returns:
+        What the model does its own way, see `harness.train.building.own_steps`, and what has to be said of it.
+
     Raises:
-        InputError: either cannot be built, or the model's output does not suit the data.
+        InputError: either cannot be built, or the model's outputs do not suit the data.
     """
     try:
         job.optimizer()
@@ -45,33 +60,56 @@ def try_building(job: Job) -> None:
     except Exception as error:
         raise InputError("optimizer", _name(job.optimizer), "settings Keras accepts", _first_line(error)) from error
     try:
-        model = job.model(job.problem)
+        model = built(job.model(job.problem), job.problem)
+        predictions = probe(model, job.problem)
     except InputError:
         raise
     except Exception as error:
         raise InputError(
             "model", _name(job.model), f"a model for rows of shape {job.problem.input_shape}", _first_line(error)
         ) from error
-    _require_sense(model)
-    width = model.output_shape[-1]
-    if job.loss is None and width != job.problem.outputs:
+    if not model.trainable_variables:
+        raise InputError("model", "a model without trainable weights", "at least one", "add a layer, or thaw one")
+    if not own_steps(model) or fits(predictions, job.problem):
+        require_outputs(predictions, job.problem)
+        for problem, output in zip(job.problem.single(), leaves(predictions)):
+            _require_width(job, problem, output)
+    return own_steps(model), _DEAF if deaf_to_training(model, job.problem) else ""
+
+
+def require_method(job: Job, own: Sequence[str]) -> None:
+    """Refuse a loop of ours for a model that writes its own steps, which only ``fit()`` and a user's loop can do.
+
+    Raises:
+        InputError: naming the method and the model's own step.
+    """
+    if own and job.method.name.startswith("tape"):
         raise InputError(
-            "model",
-            f"an output of width {width}",
-            f"{job.problem.outputs}, for data set {job.dataset.name!r} ({job.problem.task})",
-            "make the model's last layer problem.outputs wide",
+            "method",
+            job.method.name,
+            f"method=fit, or a loop of your own: {_name(job.model)} has a {' and a '.join(own)} of its own, which is "
+            "what fit() does, and a tape would not",
+            "set method=fit; or write what it does as a loop, and set method=custom method.target=my_loops.py:train",
         )
 
 
-def _require_sense(model: Any) -> None:
-    """Refuse a softmax over a single output, which is 1 whatever the weights are."""
-    activation = getattr(getattr(model, "layers", [None])[-1], "activation", None)
-    if model.output_shape[-1] == 1 and getattr(activation, "__name__", "") == "softmax":
+def _require_width(job: Job, problem: Problem, output: Any) -> None:
+    """Refuse an output of another width than its target, and a softmax over a single one, which is always 1."""
+    width = output.shape[-1] if len(output.shape) > 1 else 1
+    logits = getattr(output, "_keras_logits", None)
+    if width == 1 and logits is not None and np.allclose(output, 1, atol=1e-6) and np.any(logits < _SATURATED):
         raise InputError(
             "model",
             "a softmax over one output, which is always 1",
             "a sigmoid for two classes (problem.outputs is 1 for them), a softmax for three and more",
             "end the model with Dense(problem.outputs, 'softmax' if problem.outputs > 1 else 'sigmoid')",
+        )
+    if job.loss is None and width != problem.outputs:
+        raise InputError(
+            "model",
+            f"an output of width {width}",
+            f"{problem.outputs}, for data set {job.dataset.name!r} ({problem.task})",
+            "make the model's last layer problem.outputs wide",
         )
 
 

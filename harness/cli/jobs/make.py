@@ -50,7 +50,7 @@ class Shared:
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
         self._folds: dict[str, tuple[Fold, ...]] = {}
-        self.built: set[str] = set()
+        self.built: dict[str, tuple[str, ...]] = {}  # what each model does its own way
 
     def make(self, field: str, node: Mapping[str, Any]) -> Any:
         """See `make`; what is not plainly ours or Keras's is made anew for each job, as it may carry something."""
@@ -80,7 +80,7 @@ class Shared:
         own = not all(target.startswith("harness.") for target in targets_in(settings["cv"]))
         key = json.dumps([settings["cv"], settings["dataset"], settings["seed"]], sort_keys=True)
         if own or key not in self._folds:
-            self._folds[key] = tuple(splitter(dataset.y, dataset.training_rows, settings["seed"]))
+            self._folds[key] = tuple(splitter(dataset.strata, dataset.training_rows, settings["seed"]))
         return self._folds[key]
 
 

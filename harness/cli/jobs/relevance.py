@@ -11,6 +11,7 @@ from harness.analyse.groups import Epoch
 from harness.errors import InputError, near_miss
 from harness.train.job import Job, build
 from harness.train.trainee import Trainee
+from harness.trees import map_shapes
 
 # Keras layers that do the same in training as in inference. Any other layer, and any subclass, may not.
 _SAME_IN_TRAINING = {
@@ -52,8 +53,9 @@ def _same_in_training(model: Any) -> str:
     return "no layer of the model (dropout, batch normalisation, …) does otherwise in training" if plain(model) else ""
 
 
-def _no_penalties(model: Any, shape: Sequence[int]) -> str:
-    model(np.zeros((1, *shape), np.float32), training=True)  # a penalty on activities exists only after a call
+def _no_penalties(model: Any, shape: Any) -> str:
+    rows = map_shapes(lambda one: np.zeros((1, *one), np.float32), shape)
+    model(rows, training=True)  # a penalty on activities exists only after a call
     return "" if model.losses else "the model has no regularisation losses"
 
 
@@ -83,7 +85,7 @@ def require_measured(job: Job, metric: str, epoch: Epoch) -> None:
 
 def _measured(job: Job, trainee: Trainee) -> list[str]:
     parts = ("train", "val") if any(len(fold.validation) for fold in job.folds) else ("train",)
-    names = [f"{part}/{name}" for part in parts for name in ("loss", trainee.metric_name)]
+    names = [f"{part}/{name}" for part in parts for name in trainee.measured]
     if trainee.gradient_log is not None:
         names += trainee.gradient_log.statistics(np.ones((1, len(trainee.gradient_log.names) + 3)), 1)
     return [*names, "time/epoch_s", "time/steps_per_s", "learning_rate"]

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from harness.cli.jobs.compose import Composition
-from harness.cli.jobs.job_rules import require_fitting, try_building
+from harness.cli.jobs.job_rules import require_fitting, require_method, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.optimizer_rules import require_sound_optimizer
+from harness.cli.terminal.console import stderr_console
 from harness.cli.terminal.own_code import own_output
 from harness.data import Dataset
 from harness.errors import InputError, proposal, require_whole
@@ -90,8 +91,10 @@ def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> 
     parts = {name: settings[name] for name in ("dataset", "model", "initializer", "loss", "precision")}
     signature = json.dumps([parts, optimizer_kind(settings["optimizer"], xla=True)], sort_keys=True)
     if signature not in shared.built:  # numbers were checked above
-        try_building(job)
-        shared.built.add(signature)
+        shared.built[signature], note = try_building(job)
+        if note:
+            stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
+    require_method(job, shared.built[signature])
     described = _describe(composition, dataset, folds, common)
     where, how = settings["tracking"]["uri"], settings["engine"]["vectorize"]
     return ResolvedJob(job, described, settings["force"], where, how)

@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.location import is_own_code
 
 # The modules that call a user's loop.
-_HAND_OVER = [str(Path(__file__).parents[2] / name) for name in ("train/methods/custom.py", "observe/find_loop.py")]
+_HAND_OVER = [str(Path(__file__).parents[2] / name) for name in ("train/methods/observed.py", "observe/find_loop.py")]
 
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:

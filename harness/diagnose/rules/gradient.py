@@ -19,6 +19,7 @@ from harness.diagnose.reference import LOSSES, Recipe, Reference
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.gradients import loss_scale, own
 from harness.observe.steps import Pass, Step
+from harness.trees import Tree, row_count
 
 GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
 Gradients = list[np.ndarray]
@@ -36,9 +37,9 @@ class Part:
     """
 
     passed: Pass
-    y: np.ndarray
+    y: Tree
     training: bool
-    weights: np.ndarray | None
+    weights: Tree | None
 
 
 class GradientCheck:
@@ -80,7 +81,7 @@ class GradientCheck:
 
     def _recomputed(self, parts: Sequence[Part], recipe: Recipe) -> Gradients:
         """The batch's gradients by a recipe: the parts' means weighted by their rows, or their sums added."""
-        rows = [len(part.y) for part in parts]
+        rows = [row_count(part.y) for part in parts]
         shares = [1.0] * len(rows) if recipe.reduction == "sum" else [n / sum(rows) for n in rows]
         total: Gradients = []
         for part, share in zip(parts, shares):
@@ -122,7 +123,7 @@ class GradientCheck:
         """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
         penalties = (True, False) if self._penalised else (True,)
         # Only a single output can be broadcast against the targets of a whole batch.
-        losses = [name for name in LOSSES if name != "target_shape" or self._reference.model.output_shape[-1] == 1]
+        losses = [name for name in LOSSES if name != "target_shape" or self._reference.single_numbers]
         weighted = (True, False) if self._weighted else (True,)
         every = [
             Recipe(training, loss, reduction, penalty, weight)
@@ -133,7 +134,7 @@ class GradientCheck:
 
     def _name(self, recipe: Recipe, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Report every way in which the recipe found differs from fit()'s, with the effect of each alone."""
-        usual = Recipe()
+        usual = Recipe(training=self._reference.training)
         for name in ("training", "loss", "reduction", "regularizers", "weighted"):
             value = getattr(recipe, name)
             if value == getattr(usual, name):
@@ -174,7 +175,7 @@ class GradientCheck:
             return False
         effect = self._update.effect(step, plain, [np.float32(factor) * g for g in plain])
         gap = largest_of(seen, plain, self._reference.names)
-        rows = sum(len(part.y) for part in parts)
+        rows = sum(row_count(part.y) for part in parts)
         evidence = f"the gradients are {factor:.4g} times those of the mean over the {rows} rows of the batch"
         self._findings.add(
             Cause("loss_reduction", "scaled", evidence, place.epoch, place.step, "loss", *gap, effect=effect,

@@ -13,6 +13,7 @@ from harness.diagnose.reference import Recipe, Reference
 from harness.observe.journal import RowIndex
 from harness.observe.steps import Pass, Step
 from harness.train.methods.contract import FoldPlan
+from harness.trees import Tree, take
 
 
 class IdleCheck:
@@ -20,7 +21,7 @@ class IdleCheck:
 
     def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:
         self._plan, self._reference, self._findings = plan, reference, findings
-        self._validation = RowIndex(plan.x[plan.validation], plan.validation)
+        self._validation = RowIndex(take(plan.x, plan.validation), plan.validation)
         self._seen: dict[int, set[int]] = defaultdict(set)
         self._extra: list[Pass] = []
         self._random = any(value.dtype.kind in "iu" for value in plan.start)
@@ -47,7 +48,7 @@ class IdleCheck:
             )
             self._findings.add(Cause("validation_flag", "on", evidence, epoch, 0, "validation", "", *gap, effect=2e-4))
 
-    def before_step(self, step: Step, place: Place, y: np.ndarray | None) -> None:
+    def before_step(self, step: Step, place: Place, y: Tree | None) -> None:
         """Forward passes in training mode since the last step have moved the dropout seeds."""
         extra, self._extra = self._extra, []
         if not extra or not self._random or y is None:
@@ -84,7 +85,7 @@ class IdleCheck:
         """After the run: whether every validation row was validated on."""
         if not self._seen:
             return
-        wanted = set(self._validation.find(self._plan.x[self._plan.validation]).tolist())
+        wanted = set(self._validation.find(take(self._plan.x, self._plan.validation)).tolist())
         epoch, rows = min(self._seen.items(), key=lambda item: len(item[1]))
         if len(rows) < len(wanted):
             evidence = f"epoch {epoch} validated on {len(rows)} of {len(wanted)} different rows"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,18 +16,19 @@ from harness.diagnose.reference import Reference
 from harness.observe.journal import RowIndex
 from harness.observe.steps import Pass, Step
 from harness.train.methods.contract import FoldPlan
+from harness.train.objectives import Objective, losses_of
+from harness.trees import Tree, concatenate, leaves, map_leaves, same_structure, take
 
 _TOLERANCE = 2e-4
 
 
 @dataclass
 class _Epoch:
-    """Batches of one epoch: rows, mean loss, mean loss computed again after the update, and mean metric of each."""
+    """Batches of one epoch: their rows, by name what was measured in each, and losses computed again after updates."""
 
     rows: list[int] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
+    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     again: list[float] = field(default_factory=list)
-    metric: list[float] = field(default_factory=list)
 
 
 class ReportCheck:
@@ -35,7 +36,7 @@ class ReportCheck:
 
     def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:
         self._plan, self._reference, self._findings = plan, reference, findings
-        self._validation = RowIndex(plan.x[plan.validation], plan.validation)
+        self._validation = RowIndex(take(plan.x, plan.validation), plan.validation)
         self._parts: dict[str, dict[int, _Epoch]] = {"": defaultdict(_Epoch), "val_": defaultdict(_Epoch)}
 
     @property
@@ -46,16 +47,15 @@ class ReportCheck:
     def step(self, step: Step, place: Place, rows: np.ndarray | None) -> None:
         """Take a training step; its rows are None when they are not known."""
         if rows is not None:
-            y = self._plan.y[rows]
-            predictions = np.concatenate([passed.call.predictions for passed in step.passes])
-            weights = None if self._plan.weights is None else self._plan.weights[rows]
-            self._add("", place.epoch, predictions, y, step.passes[0].call.penalty, weights)
+            predictions = concatenate([passed.call.predictions for passed in step.passes])
+            weights = None if self._plan.weights is None else take(self._plan.weights, rows)
+            self._add("", place.epoch, predictions, rows, step.passes[0].call.penalty, weights)
 
     def idle(self, passed: Pass, epoch: int) -> None:
         """Take a validation call."""
         rows = self._validation.find(passed.call.x)
         if len(rows) and (rows >= 0).all():
-            self._add("val_", epoch, passed.call.predictions, self._plan.y[rows], passed.call.penalty)
+            self._add("val_", epoch, passed.call.predictions, rows, passed.call.penalty)
         elif passed.losses:
             self._parts[""][epoch].again.append(float(np.mean(passed.losses[-1].value)))
 
@@ -63,36 +63,42 @@ class ReportCheck:
         self,
         part: str,
         epoch: int,
-        predictions: np.ndarray,
-        y: np.ndarray,
+        predictions: Tree,
+        rows: np.ndarray,
         penalty: float,
-        weights: np.ndarray | None = None,
+        weights: Tree | None = None,
     ) -> None:
-        collected = self._parts[part][epoch]
-        metric = self._reference.trainee.new_metric()
-        metric.update_state(tf.constant(y), tf.constant(predictions))
-        collected.rows.append(len(y))
-        value = self._reference.loss(tf.constant(y), tf.constant(predictions), sample_weight=weights)
-        collected.loss.append(float(value) + penalty)
-        collected.metric.append(float(metric.result()))
+        collected, outputs = self._parts[part][epoch], self._reference.trainee.objectives
+        if not outputs or not same_structure(predictions, self._plan.y):
+            return
+        y, made = map_leaves(tf.constant, (take(self._plan.y, rows), predictions))
+        collected.rows.append(len(rows))
+        losses = [float(value) for value in losses_of(outputs, y, made, weights)]
+        collected.values["loss"].append(sum(losses) + penalty)
+        for one, loss, target, output in zip(outputs, losses, leaves(y), leaves(made)):
+            if one.output:
+                collected.values[one.named("loss")].append(loss)
+            metric = one.new_metric()
+            metric.update_state(target, output)
+            collected.values[one.named(one.metric)].append(float(metric.result()))
 
     def finish(self, history: Mapping[str, Any]) -> None:
         """Compare the history that the loop reported."""
-        name = self._reference.trainee.metric_name
         for part, epochs in self._parts.items():
-            for key, what in (("loss", "loss"), (name, "metric"), ("acc", "metric")):
+            for key, name, plain in _reported_as(self._reference.trainee.objectives):
                 values = _series(history.get(part + key), self._plan.epochs)
                 if values is not None and len(epochs) == self._plan.epochs:
-                    batches = [(epoch.rows, getattr(epoch, what)) for _, epoch in sorted(epochs.items())]
-                    if what == "loss" and not part and self._after_the_updates(values, sorted(epochs.items())):
+                    batches = [(epoch.rows, epoch.values[name]) for _, epoch in sorted(epochs.items())]
+                    if name == "loss" and not part and self._after_the_updates(values, sorted(epochs.items())):
                         continue
-                    self._compare(part + key, values, batches)
+                    if not (plain and _agree(values, _batch_mean(batches))):
+                        self._compare(part + key, values, batches)
 
     def _after_the_updates(self, seen: np.ndarray, epochs: list[tuple[int, _Epoch]]) -> bool:
         """Name a loss that was computed again once each update was made, where that is what is reported."""
-        if any(len(epoch.again) != len(epoch.loss) for _, epoch in epochs):
+        if any(len(epoch.again) != len(epoch.values["loss"]) for _, epoch in epochs):
             return False
-        usual = np.array([np.average(epoch.loss, weights=epoch.rows) for _, epoch in epochs])
+        usual = np.array([np.average(epoch.values["loss"], weights=epoch.rows) for _, epoch in epochs])
         again = [np.array([np.average(e.again, weights=w(e)) for _, e in epochs]) for w in (_rows_of, _alike)]
         if _agree(seen, usual) or not any(_agree(seen, one) for one in again):
             return False
@@ -127,6 +133,14 @@ def _rows_of(epoch: _Epoch) -> list[int]:
 
 def _alike(epoch: _Epoch) -> list[int]:
     return [1] * len(epoch.rows)
+
+
+def _reported_as(outputs: Sequence[Objective]) -> list[tuple[str, str, bool]]:
+    """What a history may call a number, what it is called here, and whether fit() takes the plain mean of batches."""
+    metrics = [one.named(one.metric) for one in outputs]
+    losses = [(one.named("loss"), one.named("loss"), True) for one in outputs if one.output]
+    same = [(name, name, False) for name in ("loss", *metrics)]
+    return [*same, *losses, *(("acc", name, False) for name in metrics if len(metrics) == 1)]
 
 
 def _series(values: Any, epochs: int) -> np.ndarray | None:

@@ -6,7 +6,7 @@ not hide each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.gradient import GradientCheck, Part
 from harness.diagnose.rules.update import UpdateCheck
+from harness.observe.events import Loss
 from harness.observe.steps import Pass, Step
+from harness.trees import Tree, leaves, like, row_count, take
 
 FORWARD_TOLERANCE = 1e-4
 
@@ -37,20 +39,20 @@ class StepCheck:
         self,
         reference: Reference,
         findings: Findings,
-        targets: np.ndarray,
-        coarse: Callable[[np.ndarray, np.ndarray], bool] = lambda x, rows: False,
+        targets: Tree,
+        coarse: Callable[[Tree, np.ndarray], bool] = lambda x, rows: False,
         ambiguous: frozenset[int] = frozenset(),
-        weights: np.ndarray | None = None,
+        weights: Tree | None = None,
     ) -> None:
         self._all_weights = weights
         self._reference, self._findings, self._ambiguous = reference, findings, ambiguous
         self._coarse = coarse
         self._update = UpdateCheck(reference, findings)
         self._gradient = GradientCheck(reference, findings, self._update, weighted=weights is not None)
-        self._like = targets[:1]
-        self._targets_known = frozenset(row.tobytes() for row in targets)
+        self._like = take(targets, slice(0, 1))
+        self._targets_known = [frozenset(row.tobytes() for row in leaf) for leaf in leaves(targets)]
 
-    def check(self, step: Step, place: Place, rows: np.ndarray | None, y: np.ndarray | None) -> None:
+    def check(self, step: Step, place: Place, rows: np.ndarray | None, y: Tree | None) -> None:
         """Name what this step does unlike ``fit()``.
 
         Args:
@@ -63,7 +65,7 @@ class StepCheck:
         parts = []
         begin = 0
         for passed in step.passes:
-            end = begin + len(passed.call.x)
+            end = begin + row_count(passed.call.x)
             part = None if rows is None or y is None else slice(begin, end)
             begin = end
             if passed.gradient is None and seen:
@@ -71,10 +73,11 @@ class StepCheck:
             self._dtype(passed, None if part is None else rows[part], place)  # type: ignore[index]
             training = self._forward(passed, step, place)
             if part is None:
-                targets, weights = _targets_given(passed, self._like), None
+                given = _targets_given(passed, self._like)
+                targets, weights = None if any(one is None for one in given) else like(self._like, given), None
             else:
-                targets = self._targets(passed, rows[part], y[part], place)  # type: ignore[index]
-                weights = None if self._all_weights is None else self._all_weights[rows[part]]  # type: ignore[index]
+                targets = self._targets(passed, rows[part], take(y, part), place)  # type: ignore[index]
+                weights = None if self._all_weights is None else take(self._all_weights, rows[part])  # type: ignore[index]
             if targets is not None and passed.gradient is not None:
                 parts.append(Part(passed, targets, training, weights))
         if parts and len(parts) == len(seen):
@@ -87,7 +90,7 @@ class StepCheck:
 
     def _dtype(self, passed: Pass, rows: np.ndarray | None, place: Place) -> None:
         """Predictions in another precision, or inputs that went through one."""
-        seen, expected = str(passed.call.predictions.dtype), str(self._reference.model.outputs[0].dtype)
+        seen, expected = (_dtypes(one) for one in (passed.call.predictions, self._reference.predictions))
         what = f"predictions are {seen}, the model's are {expected}" if seen != expected else ""
         if rows is not None and self._coarse(passed.call.x, rows):
             what = "inputs hold the rows rounded to float16"
@@ -98,57 +101,80 @@ class StepCheck:
         """The training flag that gives the predictions seen."""
         call, reference = passed.call, self._reference
         flag = bool(call.training)
-        expected = reference.forward(call.state, call.x, training=True)
+        expected = reference.forward(call.state, call.x, training=reference.training)
         if close(call.predictions, expected, FORWARD_TOLERANCE):
-            return True
-        frozen = reference.forward(call.state, call.x, training=False)
+            return reference.training
+        other = reference.forward(call.state, call.x, training=not reference.training)
         gap = largest(call.predictions, expected)
-        if close(call.predictions, frozen, FORWARD_TOLERANCE):
+        if close(call.predictions, other, FORWARD_TOLERANCE):
             evidence = (
-                f"recomputed with training=False the predictions agree; with training=True they are {gap[0]:.2g} away; "
-                f"the call passed training={call.training}"
+                f"recomputed with training={not reference.training} the predictions agree; with "
+                f"training={reference.training} they are {gap[0]:.2g} away; the call passed training={call.training}"
             )
-            self._findings.add(Cause("training_flag", "off", evidence, place.epoch, place.step, "forward", "", *gap))
-            return False
+            if not reference.training:
+                evidence += "; fit() passes none to a model whose call takes none, and trains it as it predicts"
+            way = "off" if reference.training else "on"
+            self._findings.add(Cause("training_flag", way, evidence, place.epoch, place.step, "forward", "", *gap))
+            return not reference.training
         self._findings.wonder(
             Cause("forward", "unknown", f"predictions are {gap[0]:.2g} from those of training={flag}", place.epoch,
                   place.step, "forward", "", *gap, confidence=0.0)
         )  # fmt: skip
         return flag
 
-    def _targets(self, passed: Pass, rows: np.ndarray, y: np.ndarray, place: Place) -> np.ndarray:
+    def _targets(self, passed: Pass, rows: np.ndarray, y: Tree, place: Place) -> Tree:
         """The targets the loop used for these rows, where a Keras loss was seen with them."""
-        used = _targets_given(passed, y[:1])
-        if used is None or len(used) != len(y):
-            return y
-        other = ~np.isclose(used.reshape(len(y), -1), y.reshape(len(y), -1)).all(axis=1)
-        wrong = other & ~np.isin(rows, list(self._ambiguous))
+        used, wrong, known = [], np.zeros(len(rows), bool), True
+        for given, own, all_known in zip(_targets_given(passed, y), leaves(y), self._targets_known):
+            if given is None or len(given) != len(own):
+                used.append(own)
+                continue
+            other = ~np.isclose(given.reshape(len(own), -1), own.reshape(len(own), -1)).all(axis=1)
+            used.append(given if other.any() else own)
+            apart = other & ~np.isin(rows, list(self._ambiguous))
+            known = known and all(row.tobytes() in all_known for row in given[apart])
+            wrong |= apart
         if wrong.any():
-            known = all(row.tobytes() in self._targets_known for row in used[wrong])
-            evidence = f"{int(wrong.sum())} of {len(y)} rows of the batch have another row's target"
-            if known:
-                effect = float(wrong.mean())
-                self._findings.add(
-                    Cause("row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect,
-                          amount=(effect,))
-                )  # fmt: skip
-            else:
-                evidence = f"{int(wrong.sum())} of {len(y)} rows of the batch have a target that no training row has"
-                self._findings.wonder(
-                    Cause("targets", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0)
+            self._mixed(wrong, known, place)
+        return like(y, used)
+
+    def _mixed(self, wrong: np.ndarray, known: bool, place: Place) -> None:
+        """Rows whose target is another's, or nobody's."""
+        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have another row's target"
+        if known:
+            effect = float(wrong.mean())
+            self._findings.add(
+                Cause(
+                    "row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect, amount=(effect,)
                 )
-        return used if other.any() else y
+            )
+            return
+        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have a target that no training row has"
+        self._findings.wonder(Cause("targets", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
 
 
-def _targets_given(passed: Pass, like: np.ndarray) -> np.ndarray | None:
-    """The targets that a Keras loss was given, in the shape and type of ``like``; None where none was seen.
+def _dtypes(predictions: Tree) -> str:
+    return ", ".join(dict.fromkeys(str(leaf.dtype) for leaf in leaves(predictions)))
+
+
+def _targets_given(passed: Pass, wanted: Tree) -> list[np.ndarray | None]:
+    """The targets that a Keras loss was given for each output, in shape and type of ``wanted``; None where none was.
 
     Which argument they are is told by the other one, the predictions; a symmetric loss takes either order.
     """
-    made = passed.call.predictions.ravel()
-    for loss in passed.losses:
-        swapped = np.array_equal(loss.y.ravel(), made, equal_nan=True)
+    made, outputs = leaves(passed.call.predictions), leaves(wanted)
+    if len(made) != len(outputs):
+        return [None] * len(outputs)
+    several = len(outputs) > 1
+    return [_given(passed.losses, predictions, one, several) for predictions, one in zip(made, outputs)]
+
+
+def _given(losses: Sequence[Loss], made: np.ndarray, wanted: np.ndarray, several: bool) -> np.ndarray | None:
+    for loss in losses:
+        swapped = np.array_equal(loss.y.ravel(), made.ravel(), equal_nan=True)
+        if several and not swapped and not np.array_equal(loss.predictions.ravel(), made.ravel(), equal_nan=True):
+            continue  # another output's
         y = loss.predictions if swapped else loss.y
-        if len(y) and y.size == len(y) * like[0].size:
-            return np.asarray(y.reshape(len(y), *like.shape[1:]).astype(like.dtype))
+        if len(y) and y.size == len(y) * wanted[0].size:
+            return np.asarray(y.reshape(len(y), *wanted.shape[1:]).astype(wanted.dtype))
     return None

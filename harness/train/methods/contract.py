@@ -12,6 +12,7 @@ from harness.plan.row_order import RowOrder
 from harness.records import EpochRecord
 from harness.train.methods.ingredients import Ingredients
 from harness.train.trainee import Trainee
+from harness.trees import Tree
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class FoldPlan:
 
     Attributes:
         fold: its number, from 1.
-        x: float32, shape (rows, …): the whole data set, preprocessed for this fold.
-        y: targets as the loss takes them, shape (rows, …).
+        x: float32, shape (rows, …): the whole data set, preprocessed for this fold; a dict or tuple of such
+            for models of several inputs.
+        y: targets as the loss takes them, shape (rows, …); a dict or tuple of such for several outputs.
         train: int32 row indices of the training part, in data set order.
         validation: int32 row indices validated on; may be empty.
         order: the rows of each epoch; None where the method leaves the order to Keras.
@@ -30,12 +32,13 @@ class FoldPlan:
         batch_size: rows a step.
         validation_batch_size: rows a validation step; changes nothing but rounding and speed.
         epochs: number of epochs.
-        weights: float32, shape (rows,): how much each row counts in the training loss; None when all do alike.
+        weights: float32, shape (rows,): how much each row counts in the training loss; in the shape of ``y``
+            for several outputs; None when all do alike.
     """
 
     fold: int
-    x: np.ndarray
-    y: np.ndarray
+    x: Tree
+    y: Tree
     train: np.ndarray
     validation: np.ndarray
     order: RowOrder | None
@@ -44,10 +47,10 @@ class FoldPlan:
     batch_size: int
     validation_batch_size: int
     epochs: int
-    weights: np.ndarray | None = None
+    weights: Tree | None = None
 
     @property
-    def columns(self) -> tuple[np.ndarray, ...]:
+    def columns(self) -> tuple[Tree, ...]:
         """What a training step takes of each row: x, y and, where rows are weighted, the weight."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
@@ -74,10 +77,12 @@ class Trained:
         order: the rows really trained on, by epoch.
         first_call_epochs: epochs of the first compiled call, which include the time to compile; 0 where nothing
             was compiled.
+        trainee: what was trained, where it is not what the method was prepared for.
     """
 
     order: RowOrder
     first_call_epochs: int = 1
+    trainee: Trainee | None = None
 
 
 TrainFold = Callable[[FoldPlan, OnEpoch], Trained]
@@ -93,14 +98,14 @@ class Method:
         ingredients: what it does and leaves out.
         prepare: compiles what can be compiled once, for all folds of a job.
         compiled: False for a method that cannot honour ``jit_compile``.
-        loop: a user's own function, where the method is one.
+        loop: finds a user's own function, where the method is one, its module executed anew.
     """
 
     name: str
     ingredients: Ingredients
     prepare: Callable[[Trainee], TrainFold]
     compiled: bool = True
-    loop: Callable[..., Any] | None = None
+    loop: Callable[[], Callable[..., Any]] | None = None
 
 
 def epoch_record(

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from harness.train.methods.contract import FoldPlan
-from harness.train.methods.step import Meters, Step
+from harness.train.methods.meters import Meters
+from harness.train.methods.step import Step, compile_step, rows_of
 from harness.train.trainee import Trainee
 
 _CALL_S = 0.25  # a call is to take about so long: enough to hide its cost, little enough for live progress
@@ -77,13 +78,11 @@ class EpochsProgram:
         trainee: what is trained.
         step: a training step, and the meters it updates.
         validation: a validation step and its meters.
-        whole: compile all of it by XLA; otherwise ``jit_compile`` holds for each step.
     """
 
-    def __init__(
-        self, trainee: Trainee, step: tuple[Step, Meters], validation: tuple[Step, Meters], *, whole: bool
-    ) -> None:
-        self._trainee, self._whole = trainee, whole
+    def __init__(self, trainee: Trainee, step: tuple[Step, Meters], validation: tuple[Step, Meters]) -> None:
+        self._trainee = trainee
+        self._whole = trainee.jit_compile  # all of it by XLA; otherwise each step, if anything
         (self._step, self._meters), (self._validate, self._validation_meters) = step, validation
         self._calls: dict[Any, Callable[..., Any]] = {}
         self._pace: dict[Any, float] = {}
@@ -144,8 +143,11 @@ class EpochsProgram:
             A function that gives values, log, how many epochs were done, and whether all losses were finite.
         """
         validated = checked_full or checked_rest
+        step = compile_step(self._with_row(), columns, jit_compile=False)
+        self._whole = self._trainee.jit_compile and not computes_convolution(step)
         each = self._trainee.jit_compile and not self._whole
-        step = compile_step(self._with_row(), columns, jit_compile=each)
+        if each:
+            step = compile_step(self._with_row(), columns, jit_compile=True)
         validate = compile_step(self._validate, columns[:2], jit_compile=each)
 
         def one_epoch(columns: Any, full: Any, last: Any, checked: tuple[Any, Any], first: Any, log: Any) -> Any:
@@ -208,20 +210,16 @@ class EpochsProgram:
         return step
 
 
-def compile_step(step: Callable[..., Any], columns: Any, *, jit_compile: bool) -> Callable[..., Any]:
-    """Trace with the batch axis unknown, as ``fit()`` does: a fixed one rounds differently.
+def computes_convolution(step: Any) -> bool:
+    """Whether a traced step computes a convolution, in a layer or otherwise.
 
-    Args:
-        step: takes a batch of each column.
-        columns: what is known of them, see `rows_of`.
-        jit_compile: by XLA.
+    XLA lowers a convolution inside a loop otherwise than on its own, so that a whole epoch compiled
+    as one program is no longer bit-identical to ``fit(jit_compile=True)``. Such models compile the
+    step by XLA and the loop around it without.
     """
-    return tf.function(step, input_signature=columns, jit_compile=jit_compile, autograph=False)  # type: ignore[no-any-return]
-
-
-def rows_of(columns: Any) -> Any:
-    """What a compiled function is told of arrays of rows: everything but how many there are."""
-    return tf.nest.map_structure(lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), columns)
+    graph = step.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    return any("conv" in node.op.lower() for node in nodes)
 
 
 def taken(columns: Any, rows: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Keras's own ``fit()``, unmodified: no overridden ``train_step``, only what it is fed and told."""
+"""Keras's own ``fit()``, unmodified: whatever ``train_step`` the model has, only fed and told."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import keras
 import tensorflow as tf
 
 from harness.plan.row_order import RowOrder
+from harness.train.building import own_steps
 from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained, TrainFold, epoch_record
 from harness.train.methods.ingredients import Ingredients, require
 from harness.train.row_log import RowLog
 from harness.train.trainee import Trainee
+from harness.trees import like, map_leaves, take
 
 
 def fit(**ingredients: Any) -> Method:
@@ -44,13 +46,9 @@ def fit(**ingredients: Any) -> Method:
 
 
 def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
+    compile_model(trainee)
     model = trainee.model
-    model.compile(
-        optimizer=trainee.optimizer,
-        loss=trainee.loss,
-        metrics=[trainee.new_metric()],
-        jit_compile=trainee.jit_compile,
-    )
+    _count_own_steps(trainee)
     recorder = RowLog(model) if ingredients.keras_orders else None
     compiled: set[int] = set()  # batch sizes
 
@@ -63,7 +61,7 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
             "callbacks": [_Reporter(trainee, plan, on_epoch)],
         }
         if len(plan.validation):
-            arguments["validation_data"] = _validation_batches(plan)
+            arguments["validation_data"] = validation_batches(plan)
         if plan.order is not None:
             batches = _training_batches(plan, plan.order)
             model.fit(batches, steps_per_epoch=plan.steps, shuffle=False, **arguments)
@@ -72,7 +70,7 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         # Under a global seed Keras shuffles arrays into the same order in every epoch.
         tf.random.set_seed(plan.seed if ingredients.shuffle == "keras_seeded" else None)
         recorder.start(plan.rows_an_epoch * plan.epochs)
-        x, y, *weights = (column[plan.train] for column in plan.columns)
+        x, y, *weights = take(plan.columns, plan.train)
         if weights:
             arguments["sample_weight"] = weights[0]
         model.fit(x, y, batch_size=plan.batch_size, shuffle=True, **arguments)
@@ -81,17 +79,48 @@ def _prepare(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
     return train
 
 
+def compile_model(trainee: Trainee) -> None:
+    """Give the model its optimizer, its losses and a metric for each output, as ``fit()`` wants them."""
+    model, objectives = trainee.model, trainee.objectives
+    metrics: Any = [[one.new_metric()] for one in objectives]
+    if objectives and not objectives[0].output:
+        metrics = metrics[0]
+    elif isinstance(trainee.loss, dict):
+        metrics = like(trainee.loss, metrics)
+    elif getattr(model, "output_names", None) is None:
+        # Without names Keras calls the outputs of a tuple by their losses, two alike where the losses are.
+        model.output_names = [one.output for one in objectives]
+    loss = list(trainee.loss) if isinstance(trainee.loss, tuple) else trainee.loss
+    model.compile(optimizer=trainee.optimizer, loss=loss, metrics=metrics or None, jit_compile=trainee.jit_compile)
+
+
+def _count_own_steps(trainee: Trainee) -> None:
+    """Tell the gradient log where steps end: a step of the model's own may apply its optimizer never or twice."""
+    gradient_log, original = trainee.gradient_log, trainee.model.train_step
+    if gradient_log is None or "train_step" not in own_steps(trainee.model):
+        return
+    gradient_log.gather()
+
+    def train_step(data: Any) -> Any:
+        logs = original(data)
+        gradient_log.end_step()
+        return logs
+
+    trainee.model.train_step = train_step
+
+
 def _training_batches(plan: FoldPlan, order: RowOrder) -> tf.data.Dataset:
     """All epochs one after the other; each epoch's last batch may be smaller."""
-    columns = [tf.constant(column) for column in plan.columns]
+    columns = map_leaves(tf.constant, plan.columns)
     epochs = tf.data.Dataset.from_tensor_slices(order.rows)
     batches = epochs.flat_map(lambda rows: tf.data.Dataset.from_tensor_slices(rows).batch(plan.batch_size))
-    return batches.map(lambda rows: tuple(tf.gather(column, rows) for column in columns)).prefetch(tf.data.AUTOTUNE)
+    return batches.map(lambda rows: map_leaves(lambda leaf: tf.gather(leaf, rows), columns)).prefetch(tf.data.AUTOTUNE)
 
 
-def _validation_batches(plan: FoldPlan) -> tf.data.Dataset:
-    rows = plan.validation
-    return tf.data.Dataset.from_tensor_slices((plan.x[rows], plan.y[rows])).batch(plan.validation_batch_size)
+def validation_batches(plan: FoldPlan) -> tf.data.Dataset:
+    """The validation rows as ``fit()`` and ``evaluate()`` take them."""
+    columns = take(plan.columns[:2], plan.validation)
+    return tf.data.Dataset.from_tensor_slices(columns).batch(plan.validation_batch_size)
 
 
 class _Reporter(keras.callbacks.Callback):

@@ -3,90 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from harness.train.building import flag
 from harness.train.methods.ingredients import Ingredients
+from harness.train.methods.meters import Meters, Running
+from harness.train.objectives import Objective, each_weights, losses_of, total
 from harness.train.trainee import Trainee
+from harness.trees import Tree, leaves, map_leaves, take
 
 Step = Callable[..., None]
 """Takes a batch (x, y), or (x, y, weights of its rows), updates weights and meters."""
 
 
-@dataclass(frozen=True)
-class Meters:
-    """Keras metrics that accumulate an epoch, so that its definitions are Keras's own.
+def compile_step(step: Callable[..., Any], columns: Any, *, jit_compile: bool) -> Callable[..., Any]:
+    """Trace with the batch axis unknown, as ``fit()`` does: a fixed one rounds differently.
 
-    Attributes:
-        names: one a value, in the order of `values`.
-        every: all metric objects, to be reset when an epoch starts.
-        results: those whose result is reported.
+    Args:
+        step: takes a batch of each column.
+        columns: what is known of them, see `rows_of`.
+        jit_compile: by XLA.
     """
+    return tf.function(step, input_signature=columns, jit_compile=jit_compile, autograph=False)  # type: ignore[no-any-return]
 
-    names: tuple[str, ...]
-    every: tuple[Any, ...]
-    results: tuple[Any, ...]
 
-    def reset(self) -> None:
-        """Start an epoch; callable in and out of a graph."""
-        for meter in self.every:
-            meter.reset_state()
+def rows_of(columns: Any) -> Any:
+    """What a compiled function is told of arrays of rows: everything but how many there are."""
+    return tf.nest.map_structure(lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), columns)
 
-    def values(self) -> Any:
-        """The epoch's values so far, as a float32 tensor of shape (names,)."""
-        return tf.stack([tf.cast(meter.result(), tf.float32) for meter in self.results])
+
+def run_batches(step: Step, columns: tuple[Tree, ...], rows: np.ndarray, batch_size: int) -> None:
+    """Call a step on each batch of these rows in turn."""
+    for start in range(0, len(rows), batch_size):
+        step(*map_leaves(tf.constant, take(columns, rows[start : start + batch_size])))
 
 
 def make_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]:
     """The training step that the ingredients describe, and the meters it updates."""
-    model, loss, variables = trainee.model, trainee.loss, trainee.model.trainable_variables
+    model, objectives, variables = trainee.model, trainee.objectives, trainee.model.trainable_variables
     update = _update_rule(trainee, ingredients)
-    loss_meter, metric = keras.metrics.Mean(name="loss"), trainee.new_metric()
+    running = Running(objectives)
     extra, observe_own, names = _own_report(trainee, ingredients, "reported/")
+    training = flag(model, ingredients.training)
 
-    def step(x: Any, y: Any, row_weights: Any = None) -> None:
+    def step(x: Tree, y: Tree, row_weights: Tree = None) -> None:
         used = row_weights if ingredients.sample_weight else None
         sources = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
             tape.watch([source for source in sources if not isinstance(source, tf.Variable)])  # in lanes.py
-            predictions = model(x, training=ingredients.training)
-            value = loss(y, predictions, sample_weight=used)
+            predictions = model(x, **training)
+            values = losses_of(objectives, y, predictions, used)
+            penalties = [_scalar(penalty) for penalty in model.losses]
             # As fit() reports it: the regularisers included, whether or not the gradient sees them.
-            reported = keras.ops.sum([value, *model.losses]) if model.losses else value
-            loss_meter.update_state(reported, sample_weight=tf.shape(x)[0])
-            target = _gradient_target(loss, y, predictions, used, value, reported, model.losses, ingredients)
+            reported = keras.ops.sum([total(values), *penalties]) if penalties else total(values)
+            running.take_loss(reported, values, tf.shape(leaves(x)[0])[0])
+            target = _gradient_target(objectives, y, predictions, used, values, reported, penalties, ingredients)
             if ingredients.loss_scale:
                 target = trainee.optimizer.scale_loss(target)  # itself, but for half precision
         update(tape.gradient(target, sources), variables)
-        metric.update_state(y, predictions)
+        running.take_predictions(y, predictions)
         observe_own(reported, y, predictions)
 
-    return step, _meters(("train/loss", f"train/{trainee.metric_name}", *names), (loss_meter, metric), extra)
+    return step, running.meters("train/", extra, names)
 
 
-def _meters(names: tuple[str, ...], running: tuple[Any, Any], extra: tuple[Any, ...]) -> Meters:
-    own = (meter for meter in extra if meter.name.startswith("reported"))
-    return Meters(names, every=(*running, *extra), results=(*running, *own))
+def _scalar(penalty: Any) -> Any:
+    return penalty if not penalty.shape else keras.ops.sum(penalty)
 
 
 def _gradient_target(
-    loss: keras.losses.Loss,
-    y: Any,
-    predictions: Any,
-    row_weights: Any,
-    value: Any,
+    objectives: Sequence[Objective],
+    y: Tree,
+    predictions: Tree,
+    row_weights: Tree,
+    values: Sequence[Any],
     reported: Any,
     penalties: Sequence[Any],
     ingredients: Ingredients,
 ) -> Any:
     if ingredients.reduction == "mean":
-        return reported if ingredients.regularizers else value
-    each = loss.call(y, predictions)
-    total = tf.reduce_sum(each if row_weights is None else each * row_weights)
-    return keras.ops.sum([total, *penalties]) if ingredients.regularizers and penalties else total
+        return reported if ingredients.regularizers else total(values)
+    sums = []
+    parts = zip(objectives, leaves(y), leaves(predictions), each_weights(row_weights, len(objectives)))
+    for one, target, made, weights in parts:
+        each = one.loss.call(target, made)
+        sums.append(tf.reduce_sum(each if weights is None else each * weights))
+    return keras.ops.sum([total(sums), *penalties]) if ingredients.regularizers and penalties else total(sums)
 
 
 def _update_rule(trainee: Trainee, ingredients: Ingredients) -> Callable[..., None]:
@@ -105,16 +111,16 @@ def _update_rule(trainee: Trainee, ingredients: Ingredients) -> Callable[..., No
 
 def _own_report(
     trainee: Trainee, ingredients: Ingredients, prefix: str
-) -> tuple[tuple[Any, ...], Callable[[Any, Any, Any], None], tuple[str, ...]]:
+) -> tuple[tuple[Any, ...], Callable[[Any, Tree, Tree], None], list[str]]:
     """Meters for what the loop itself reports, where that is not the running mean."""
     meters: list[Any] = []
-    observers: list[Callable[[Any, Any, Any], None]] = []
+    observers: list[Callable[[Any, Tree, Tree], None]] = []
     names: list[str] = []
     if ingredients.loss_report != "running":
         own_loss = keras.metrics.Mean(name="reported_loss")
         last_only = ingredients.loss_report == "last_batch"
 
-        def observe_loss(reported: Any, y: Any, predictions: Any) -> None:
+        def observe_loss(reported: Any, y: Tree, predictions: Tree) -> None:
             if last_only:
                 own_loss.reset_state()
             own_loss.update_state(reported)
@@ -123,39 +129,48 @@ def _own_report(
         observers.append(observe_loss)
         names.append(f"{prefix}loss")
     if ingredients.accuracy_report == "batch_mean":
-        batch_metric, own_metric = trainee.new_metric(), keras.metrics.Mean(name="reported_metric")
+        for place, one in enumerate(trainee.objectives):
+            own, observe_metric = _batch_mean(one, place)
+            meters += own
+            observers.append(observe_metric)
+            names.append(f"{prefix}{one.named(one.metric)}")
 
-        def observe_metric(reported: Any, y: Any, predictions: Any) -> None:
-            batch_metric.reset_state()
-            batch_metric.update_state(y, predictions)
-            own_metric.update_state(batch_metric.result())
-
-        meters += [own_metric, batch_metric]
-        observers.append(observe_metric)
-        names.append(f"{prefix}{trainee.metric_name}")
-
-    def observe(reported: Any, y: Any, predictions: Any) -> None:
+    def observe(reported: Any, y: Tree, predictions: Tree) -> None:
         for observer in observers:
             observer(reported, y, predictions)
 
-    return tuple(meters), observe, tuple(names)
+    return tuple(meters), observe, names
+
+
+def _batch_mean(objective: Objective, place: int) -> tuple[list[Any], Callable[[Any, Tree, Tree], None]]:
+    """The plain mean over batches of one output's metric."""
+    batch_metric, own_metric = objective.new_metric(), keras.metrics.Mean(name="reported_metric")
+
+    def observe(reported: Any, y: Tree, predictions: Tree) -> None:
+        batch_metric.reset_state()
+        batch_metric.update_state(leaves(y)[place], leaves(predictions)[place])
+        own_metric.update_state(batch_metric.result())
+
+    return [own_metric, batch_metric], observe
 
 
 def make_validation_step(trainee: Trainee, ingredients: Ingredients) -> tuple[Step, Meters]:
     """The validation step and its meters; weights stay as they are."""
-    model, loss = trainee.model, trainee.loss
-    loss_meter, metric = keras.metrics.Mean(name="loss"), trainee.new_metric()
+    model, objectives = trainee.model, trainee.objectives
+    running = Running(objectives)
     extra, observe_own, names = _own_report(trainee, ingredients, "reported/val_")
+    training = flag(model, ingredients.validation_training)
 
-    def step(x: Any, y: Any) -> None:
-        predictions = model(x, training=ingredients.validation_training)
-        value = loss(y, predictions)
-        reported = keras.ops.sum([value, *model.losses]) if model.losses else value
-        loss_meter.update_state(reported, sample_weight=tf.shape(x)[0])
-        metric.update_state(y, predictions)
+    def step(x: Tree, y: Tree) -> None:
+        predictions = model(x, **training)
+        values = losses_of(objectives, y, predictions)
+        penalties = [_scalar(penalty) for penalty in model.losses]
+        reported = keras.ops.sum([total(values), *penalties]) if penalties else total(values)
+        running.take_loss(reported, values, tf.shape(leaves(x)[0])[0])
+        running.take_predictions(y, predictions)
         observe_own(reported, y, predictions)
 
-    return step, _meters(("val/loss", f"val/{trainee.metric_name}", *names), (loss_meter, metric), extra)
+    return step, running.meters("val/", extra, names)
 
 
 def finish(trainee: Trainee) -> None:

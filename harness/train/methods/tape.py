@@ -13,14 +13,19 @@ import time
 from itertools import cycle
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from harness.errors import InputError, near_miss
 from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained, TrainFold, epoch_record
-from harness.train.methods.epochs import EpochsProgram, compile_step, rows_of
+from harness.train.methods.epochs import EpochsProgram
 from harness.train.methods.ingredients import Ingredients, require
-from harness.train.methods.step import Step, finish, make_step, make_validation_step
+from harness.train.methods.step import (
+    Step,
+    compile_step,
+    finish,
+    make_step,
+    make_validation_step,
+    rows_of,
+    run_batches,
+)
 from harness.train.trainee import Trainee
 
 _SCOPES = {"eager": "tape_eager", "step": "tape_step", "epoch": "tape"}
@@ -65,11 +70,11 @@ def _train_by_steps(trainee: Trainee, ingredients: Ingredients, *, compiled: boo
             meters.reset()
             if trainee.gradient_log is not None:
                 trainee.gradient_log.start()
-            _run_batches(train_step, plan.columns, rows, plan.batch_size)
+            run_batches(train_step, plan.columns, rows, plan.batch_size)
             metrics = dict(zip(meters.names, meters.values().numpy().tolist()))
             if len(plan.validation):
                 validation_meters.reset()
-                _run_batches(validation_step, plan.columns[:2], plan.validation, plan.validation_batch_size)
+                run_batches(validation_step, plan.columns[:2], plan.validation, plan.validation_batch_size)
                 metrics |= dict(zip(validation_meters.names, validation_meters.values().numpy().tolist()))
             epoch_s = time.perf_counter() - began
             log = None if trainee.gradient_log is None else trainee.gradient_log.rows().numpy()
@@ -91,16 +96,8 @@ def _compile_both(step: Step, validate: Step, plan: FoldPlan, *, jit_compile: bo
     ]
 
 
-def _run_batches(step: Step, columns: tuple[np.ndarray, ...], rows: np.ndarray, batch_size: int) -> None:
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        step(*(tf.constant(column[batch]) for column in columns))
-
-
 def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
-    whole = trainee.jit_compile and not has_convolution(trainee.model)
-    steps = make_step(trainee, ingredients), make_validation_step(trainee, ingredients)
-    program = EpochsProgram(trainee, *steps, whole=whole)
+    program = EpochsProgram(trainee, make_step(trainee, ingredients), make_validation_step(trainee, ingredients))
 
     def train(plan: FoldPlan, on_epoch: OnEpoch) -> Trained:
         assert plan.order is not None
@@ -117,15 +114,3 @@ def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
         return Trained(plan.order, first_call_epochs=int(compiled))
 
     return train
-
-
-def has_convolution(model: Any) -> bool:
-    """Whether any layer, at any depth, is a convolution.
-
-    XLA lowers a convolution inside a loop otherwise than on its own, so that a whole epoch compiled
-    as one program is no longer bit-identical to ``fit(jit_compile=True)``. Such models compile the
-    step by XLA and the loop around it without.
-    """
-    return any(
-        "conv" in type(layer).__name__.lower() or has_convolution(layer) for layer in getattr(model, "layers", [])
-    )

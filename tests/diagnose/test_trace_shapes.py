@@ -1,0 +1,71 @@
+"""Models of every shape are traced: right loops are blamed for nothing, wrong ones for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shaped_models as models
+from small_jobs import METHODS, optimizer, small_job, table
+from tracing import blamed
+
+from harness.certify.parity import certify
+from harness.data import Dataset
+from harness.diagnose.compare import Trace, trace
+from harness.plan.folds import kfold
+from harness.train.job import Job
+from harness.train.methods.contract import Method
+from harness.train.methods.custom import custom
+
+LOOPS = Path(__file__).parents[1] / "support" / "shaped_loops.py"
+
+
+def pair(loop: str, data: Dataset, model: Any, **changes: Any) -> tuple[Job, Job]:
+    folds = list(kfold(data.strata, data.training_rows, 0, folds=4)[:1])
+    settings = {"optimizer": optimizer("adam"), "batch_size": 16, "dataset": data, "model": model, "folds": folds}
+    methods: tuple[Method, Method] = (METHODS["fit"](), custom(f"{LOOPS}:{loop}"))
+    first, second = (small_job(method, **(settings | changes)) for method in methods)
+    return first, second
+
+
+def traced(loop: str, data: Dataset, model: Any, **changes: Any) -> Trace:
+    first, second = pair(loop, data, model, **changes)
+    return trace(("fit", first), (loop, second), first.folds[0])
+
+
+@pytest.mark.parametrize(
+    ("loop", "data", "model"),
+    [
+        ("right", table, models.subclassed),
+        ("right", models.several, models.functional),
+        ("compiled", lambda: models.several(by="tuple"), models.functional),
+        ("without_flag", models.several, models.subclassed_several),
+    ],
+)
+def test_a_right_loop_is_blamed_for_nothing_whatever_the_shape(loop: str, data: Any, model: Any) -> None:
+    found = traced(loop, data(), model)
+    assert blamed(found) == set()
+    assert found.unexplained == ()
+
+
+@pytest.mark.parametrize(
+    ("loop", "data", "model", "causes"),
+    [
+        ("without_flag", table, models.subclassed, {"training_flag"}),
+        ("without_flag", models.several, models.functional, {"training_flag"}),
+        ("one_shuffled_apart", models.several, models.functional, {"row_pairing"}),
+        ("right", table, models.deaf, {"training_flag"}),
+    ],
+)
+def test_a_wrong_loop_is_blamed_for_what_is_wrong(loop: str, data: Any, model: Any, causes: set[str]) -> None:
+    found = traced(loop, data(), model)
+    assert blamed(found) == causes
+    assert found.unexplained == ()
+
+
+def test_a_right_loop_of_several_outputs_is_certified() -> None:
+    first, second = pair("compiled", models.several(), models.functional)
+    (fold,) = certify(first, second, first.folds)
+    assert fold.identical
+    assert fold.same_rows
