@@ -103,12 +103,20 @@ def test_jobs_of_one_study_may_have_measured_different_things(tmp_path: Path) ->
     assert list(second.folds[0].curve("reported/loss")) == [math.inf]
 
 
-def test_the_same_results_give_the_same_bytes_without_variables(tmp_path: Path) -> None:
-    job = make_job("fit", {"train/loss": [[0.5]], "grad/dense/kernel/norm_mean": [[1.0]], "grad/norm/mean": [[2.0]]})
+def test_the_same_results_give_the_same_bytes_without_what_is_left_out(tmp_path: Path) -> None:
+    left_out = {"grad/dense/kernel/norm_mean": [[1.0]], "time/steps_per_s": [[12.0]]}
+    job = make_job("fit", {"train/loss": [[0.5]], "grad/norm/mean": [[2.0]], **left_out})
     first, second = (save_results(results(job), tmp_path / name) for name in ("one", "two"))
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
     (kept,) = load_results(tmp_path / "one", "heart").jobs
     assert set(kept.metric_names()) == {"train/loss", "grad/norm/mean"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_committed_results_are_small(key: str) -> None:
+    sizes = {file.name: file.stat().st_size for file in find_article(key).results.iterdir()}
+    assert sizes
+    assert max(sizes.values()) < 2**20, sizes
 
 
 def test_missing_and_unreadable_results_are_told_apart_from_none(tmp_path: Path) -> None:
