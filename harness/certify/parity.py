@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.certify.distance import largest
 from harness.digests import digest_arrays
+from harness.observe.epochs import epoch_lengths, order_of
 from harness.observe.events import State
 from harness.observe.gradients import Gradients, own
-from harness.observe.journal import RowIndex, epoch_lengths, order_of
+from harness.observe.journal import RowIndex
 from harness.observe.observer import Observer
 from harness.observe.state import read, state_variables
 from harness.observe.steps import Pass, Step, StepAssembler

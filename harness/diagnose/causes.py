@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from harness.diagnose.place import ONGOING
+from harness.observe.epochs import place_of
+
 
 def listed(names: Sequence[str], most: int = 3) -> str:
     """Names in a row; how many more there are, where the row is cut."""
@@ -54,7 +57,7 @@ class Cause:
         cause: its key in `FIXES`.
         way: how, in a few machine-readable words; two loops that do it the same way do not differ by it.
         evidence: what was seen, in a line.
-        epoch: of the first step concerned, from 1.
+        epoch: of the first step concerned, from 1; `ONGOING` while the run goes on, as for a `Place`.
         step: within the epoch, from 1; 0 for something at the epoch's end.
         quantity: ``rows``, ``forward``, ``loss``, ``gradient``, ``update``, ``state``, ``seeds``,
             ``validation`` or ``report``.
@@ -128,6 +131,23 @@ class Findings:
     def has(self, cause: str) -> bool:
         """Whether a cause of this key was found, in any way."""
         return any(key == cause for key, _ in self.causes)
+
+    def locate(self, lengths: Sequence[int]) -> None:
+        """Put what was found while the run went on into the epochs that it turned out to have.
+
+        Args:
+            lengths: number of steps of each epoch.
+        """
+        for cause in (*self.causes.values(), *self.unexplained):
+
+            def located(epoch: int, step: int, quantity: str = cause.quantity) -> tuple[int, int]:
+                if epoch != ONGOING:
+                    return epoch, step
+                epoch, step = place_of(step, lengths)
+                return epoch, 0 if quantity == "validation" else step
+
+            cause.epoch, cause.step = located(cause.epoch, cause.step)
+            cause.amounts = {located(*place): amount for place, amount in cause.amounts.items()}
 
     def ordered(self) -> list[Cause]:
         """All causes, the largest effect first."""

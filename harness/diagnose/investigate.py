@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,14 +12,15 @@ import numpy as np
 
 from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
-from harness.diagnose.place import Place
+from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.idle import IdleCheck
 from harness.diagnose.rules.report import ReportCheck
 from harness.diagnose.rules.step import StepCheck
 from harness.errors import InputError
+from harness.observe.epochs import epoch_lengths, place_of
 from harness.observe.events import State
-from harness.observe.journal import RowIndex, epoch_lengths
+from harness.observe.journal import RowIndex
 from harness.observe.observer import Observer
 from harness.observe.state import read
 from harness.observe.steps import Pass, Step, StepAssembler
@@ -63,16 +64,11 @@ class Run:
 
     def place(self, number: int) -> Place:
         """Where the run's step of this number is, from 1; past the end of a run, in an epoch after it."""
-        epoch = 1
-        for length in self.lengths:
-            if number <= length:
-                break
-            epoch, number = epoch + 1, number - length
-        return Place(epoch, number)
+        return Place(*place_of(number, self.lengths))
 
 
 class _Detective:
-    """The sink of a observed run."""
+    """The sink of an observed run."""
 
     def __init__(self, job: Job, plan: FoldPlan, reference: Reference) -> None:
         self.findings = Findings()
@@ -88,7 +84,6 @@ class _Detective:
         self._steps = StepCheck(reference, self.findings, y, self._rounded, ambiguous, plan.weights)
         self.idles = IdleCheck(plan, reference, self.findings)
         self.report = ReportCheck(plan, reference, self.findings)
-        self._epoch, self._step, self._consumed = 1, 0, 0
         self.reference = reference
 
     def step(self, step: Step) -> None:
@@ -98,7 +93,7 @@ class _Detective:
         rows = self._index.find(x)
         if (rows < 0).all() and same_arrays(map_leaves(_half, x), x):
             rows = self._coarse.find(map_leaves(_half, x))
-        place = self._place(len(rows))
+        place = Place(ONGOING, step.number)
         if step.number == 1:
             self._initial_weights(step)
         known = bool((rows >= 0).all())
@@ -107,7 +102,7 @@ class _Detective:
             self._unknown_rows(rows, place)
         self.idles.before_step(step, place, y)
         self._steps.check(step, place, rows if known else None, y)
-        self.report.step(step, place, rows if known else None)
+        self.report.step(step, rows if known else None)
         self.rows.append(rows)
         self.last = step
 
@@ -136,26 +131,21 @@ class _Detective:
         moved = min(relative(weights[:count], self.last.updated[:count]), 1e6)
         evidence = f"the weights were set to others, {100 * moved:.3g} % away, between two steps or at the end"
         cause = Cause(
-            "assigned_weights", "", evidence, self._epoch, self._step, "update", effect=moved, amount=(moved,)
+            "assigned_weights", "", evidence, ONGOING, self.last.number, "update", effect=moved, amount=(moved,)
         )
         self.findings.add(cause)
 
-    def finish(self) -> None:
-        """After the run: name what only all steps together tell."""
+    def finish(self, history: Mapping[str, Any], lengths: Sequence[int]) -> None:
+        """After the run: name what only all steps together tell, and put every finding into its epoch."""
         self._steps.finish()
+        self.idles.finish(lengths)
+        self.report.finish(history, lengths)
+        self.findings.locate(lengths)
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Judge a call that led to no step."""
-        self.idles.idle(passed, self._epoch)
-        self.report.idle(passed, self._epoch)
-
-    def _place(self, rows: int) -> Place:
-        """Count epochs by the rows consumed: one that no longer fits begins the next."""
-        if self._consumed + rows > len(self._plan.train) and self._step:
-            self._epoch, self._step, self._consumed = self._epoch + 1, 0, 0
-        self._consumed += rows
-        self._step += 1
-        return Place(self._epoch, self._step)
+        self.idles.idle(passed, steps)
+        self.report.idle(passed, steps)
 
     def _initial_weights(self, step: Step) -> None:
         names = self.reference.names
@@ -214,12 +204,10 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
         history, xla = _run_method(job, plan, trainee, new_sink()), False
     detective = sinks[-1]
     final = read(trainee.state)
-    _averages(trainee, detective, final)
-    detective.finish()
-    detective.idles.finish(plan.epochs)
-    detective.report.finish(history)
-    causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
     lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)
+    _averages(trainee, detective, final, len(lengths))
+    detective.finish(history, lengths)
+    causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
     return Run(causes, unexplained, detective.rows, lengths, detective.train, final, xla, bool(fits))
 
 
@@ -260,7 +248,7 @@ def _run_method(job: Job, plan: FoldPlan, trainee: Trainee, sink: _Detective) ->
     return {name.removeprefix("reported/"): [record.metrics[name] for record in records] for name in own}
 
 
-def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
+def _averages(trainee: Trainee, detective: _Detective, final: State, epochs: int) -> None:
     """An averaging optimizer's averages are the weights that fit() ends with; another's last update makes them."""
     last = detective.last
     if last is None:
@@ -270,8 +258,7 @@ def _averages(trainee: Trainee, detective: _Detective, final: State) -> None:
         return
     count = detective.reference.trainable
     if _equal(final[:count], last.updated[:count]):
-        epoch = detective.report.epochs
         detective.findings.add(
-            Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epoch, 0,
+            Cause("update_rule", "averages", "the optimizer's averages (use_ema) were never written back", epochs, 0,
                   "update", effect=1e-3)
         )  # fmt: skip

@@ -12,11 +12,11 @@ from harness.diagnose.place import Place
 from harness.diagnose.rules.order import (
     Order,
     batch_size,
-    by_epoch,
     describe_order,
     first_difference,
     rows_left_out,
 )
+from harness.observe.epochs import by_epoch
 
 _CAUSES = {"whole batches": "batch_order", "part after part": "row_chunks"}  # of ways; the others are the shuffle's
 _REACHED = 0.1  # of the share of rows that epochs with replacement reach: chance moves it less

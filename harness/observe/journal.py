@@ -1,4 +1,4 @@
-"""What is kept of a observed loop: rows, predictions and gradients of every step, weights between epochs."""
+"""What is kept of an observed loop: rows, predictions and gradients of every step, weights between epochs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.observe.epochs import UNKNOWN_ROW, epoch_lengths
 from harness.observe.events import State
 from harness.observe.gradients import own
 from harness.observe.steps import Pass, Step
 from harness.trees import Tree, concatenate, leaves
-
-UNKNOWN_ROW = -1
 
 
 class RowIndex:
@@ -127,53 +126,3 @@ def _log_row(step: Step, trainable: int) -> np.ndarray:
 def _square(array: np.ndarray) -> float:
     flat = np.asarray(array, dtype=np.float64).ravel()
     return float(flat @ flat)
-
-
-def epoch_lengths(steps: Sequence[np.ndarray], planned: int, train: np.ndarray) -> list[int]:
-    """Number of steps of each epoch that a loop trained.
-
-    An epoch ends where a row comes that it has had, if that gives epochs of one length; a loop that draws
-    with replacement, or whose rows are not known, is taken to have trained the planned epochs.
-
-    Args:
-        steps: rows of each step.
-        planned: how many epochs the loop was asked for.
-        train: names of the training rows, one for each, equal rows under one name.
-    """
-    found = [] if any((rows < 0).any() for rows in steps) else _until_repeated(steps, train)
-    regular = bool(found) and len(set(found[:-1])) <= 1 and found[-1] <= found[0]
-    if regular and sum(len(rows) for rows in steps[: found[0]]) >= len(train) / 2:
-        return found
-    each = -(-len(steps) // planned)
-    return [min(each, len(steps) - start) for start in range(0, len(steps), each)] if each else []
-
-
-def _until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
-    names, counts = np.unique(train, return_counts=True)
-    left = full = dict(zip(names.tolist(), counts.tolist()))
-    lengths: list[int] = []
-    for rows in steps:
-        drawn, often = np.unique(rows, return_counts=True)
-        wanted = list(zip(drawn.tolist(), often.tolist()))
-        if not lengths or any(left.get(row, 0) < count for row, count in wanted):
-            lengths.append(0)
-            left = dict(full)
-        lengths[-1] += 1
-        for row, count in wanted:
-            left[row] = left.get(row, 0) - count
-    return lengths
-
-
-def order_of(steps: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
-    """Rows by epoch, int32, shape (epochs, rows); short epochs end in `UNKNOWN_ROW`.
-
-    Args:
-        steps: rows of each step.
-        lengths: steps of each epoch.
-    """
-    ends = np.cumsum(lengths).tolist()
-    rows = [np.concatenate(steps[end - length : end]) for end, length in zip(ends, lengths)]
-    full = np.full((len(rows), max(map(len, rows), default=0)), UNKNOWN_ROW, np.int32)
-    for place, part in enumerate(rows):
-        full[place, : len(part)] = part
-    return full

@@ -25,6 +25,13 @@ def test_a_correct_loop_of_another_build_is_blamed_for_nothing(loop: str) -> Non
     assert found.unexplained == ()
 
 
+def test_an_epoch_is_what_the_loop_makes_it_not_as_many_rows_as_there_are() -> None:
+    found = traced(f"{ODD}:half_and_validates_wrongly", *DROPOUT, *SMALL)
+    assert blamed(found) == {"training_subset", "validation_flag"}
+    (wrong,) = (each.cause for each in found.differences if each.cause.cause == "validation_flag")
+    assert (wrong.epoch, wrong.step) == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("loop", "causes", "words"),
     [

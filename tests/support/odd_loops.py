@@ -226,6 +226,17 @@ def part_after_part(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, ba
                 step(model, optimizer, loss, x[half[rows]], y[half[rows]])
 
 
+def half_and_validates_wrongly(
+    model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int, validation_data: Any
+) -> None:
+    """Half of the rows in each epoch; from the second on, validation in training mode."""
+    for epoch in range(epochs):
+        order = np.random.permutation(len(x) // 2 + 1)
+        for rows in batches(len(order), batch_size):
+            step(model, optimizer, loss, x[order[rows]], y[order[rows]])
+        model(validation_data[0], training=epoch > 0)
+
+
 def with_replacement(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
     for _ in range(epochs * -(-len(x) // batch_size)):
         rows = np.random.randint(0, len(x), batch_size)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from harness.certify.distance import close, largest, relative
 from harness.diagnose.causes import Cause, Findings
-from harness.diagnose.place import Place
+from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Recipe, Reference
+from harness.observe.epochs import place_of
 from harness.observe.journal import RowIndex
 from harness.observe.steps import Pass, Step
 from harness.train.methods.contract import FoldPlan
@@ -26,16 +28,16 @@ class IdleCheck:
         self._extra: list[Pass] = []
         self._random = any(value.dtype.kind in "iu" for value in plan.start)
 
-    def idle(self, passed: Pass, epoch: int) -> None:
-        """Take a call that led to no step."""
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Take a call that led to no step, after so many steps."""
         rows = self._validation.find(passed.call.x)
         if len(rows) and (rows >= 0).all():
-            self._seen[epoch] |= set(rows.tolist())
-            self._validated(passed, epoch)
+            self._seen[steps] |= set(rows.tolist())
+            self._validated(passed, steps)
         elif passed.call.training:
             self._extra.append(passed)
 
-    def _validated(self, passed: Pass, epoch: int) -> None:
+    def _validated(self, passed: Pass, steps: int) -> None:
         call = passed.call
         if not call.training or self._findings.has("validation_flag"):
             return
@@ -46,7 +48,9 @@ class IdleCheck:
             evidence = (
                 f"validation called the model with training=True; its predictions are {gap[0]:.2g} from those without"
             )
-            self._findings.add(Cause("validation_flag", "on", evidence, epoch, 0, "validation", "", *gap, effect=2e-4))
+            self._findings.add(
+                Cause("validation_flag", "on", evidence, ONGOING, steps, "validation", "", *gap, effect=2e-4)
+            )
 
     def before_step(self, step: Step, place: Place, y: Tree | None) -> None:
         """Forward passes in training mode since the last step have moved the dropout seeds."""
@@ -81,12 +85,19 @@ class IdleCheck:
             )
         )
 
-    def finish(self, epochs: int) -> None:
-        """After the run: whether every validation row was validated on."""
+    def finish(self, lengths: Sequence[int]) -> None:
+        """After the run: whether every validation row was validated on, in each epoch that validated.
+
+        Args:
+            lengths: number of steps of each epoch.
+        """
         if not self._seen:
             return
+        epochs: dict[int, set[int]] = defaultdict(set)
+        for steps, seen in self._seen.items():
+            epochs[place_of(steps, lengths)[0]] |= seen
         wanted = set(self._validation.find(take(self._plan.x, self._plan.validation)).tolist())
-        epoch, rows = min(self._seen.items(), key=lambda item: len(item[1]))
+        epoch, rows = min(epochs.items(), key=lambda item: len(item[1]))
         if len(rows) < len(wanted):
             evidence = f"epoch {epoch} validated on {len(rows)} of {len(wanted)} different rows"
             self._findings.add(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.observe.epochs import by_epoch, split
+
 Steps = Sequence[np.ndarray]
 """Rows of each step."""
 
@@ -27,21 +29,6 @@ class Order:
     way: str
     words: str
     amount: tuple[float, ...] = ()
-
-
-def by_epoch(steps: Steps, lengths: Sequence[int]) -> list[np.ndarray]:
-    """The rows of each epoch, joined.
-
-    Args:
-        steps: rows of each step.
-        lengths: number of steps of each epoch.
-    """
-    return [np.concatenate(epoch) for epoch in _split(steps, lengths)]
-
-
-def _split(steps: Steps, lengths: Sequence[int]) -> list[Steps]:
-    ends = np.cumsum(lengths).tolist()
-    return [steps[end - length : end] for length, end in zip(lengths, ends)]
 
 
 def batch_size(steps: Steps) -> int:
@@ -71,7 +58,7 @@ def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> O
         return Order("data order", "data order")
     if len(epochs) > 1 and all(np.array_equal(rows, epochs[0]) for rows in epochs[1:]):
         return Order("one order", "one order")
-    words = _whole_batches(_split(steps, lengths), train)
+    words = _whole_batches(split(steps, lengths), train)
     return Order("whole batches", words) if words else Order("reshuffled", "reshuffled")
 
 

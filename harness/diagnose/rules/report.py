@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from harness.diagnose.causes import Cause, Findings
-from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
+from harness.observe.epochs import place_of
 from harness.observe.journal import RowIndex
 from harness.observe.steps import Pass, Step
 from harness.train.methods.contract import FoldPlan
@@ -24,11 +24,24 @@ _TOLERANCE = 2e-4
 
 @dataclass
 class _Epoch:
-    """Batches of one epoch: their rows, by name what was measured in each, and losses computed again after updates."""
+    """Batches of one epoch, or of a part of it.
+
+    Attributes:
+        rows: number of rows of each batch.
+        values: by name, what was measured in each batch.
+        again: losses computed again after updates.
+    """
 
     rows: list[int] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     again: list[float] = field(default_factory=list)
+
+    def join(self, later: _Epoch) -> None:
+        """Add the batches that came after these."""
+        self.rows += later.rows
+        self.again += later.again
+        for name, values in later.values.items():
+            self.values[name] += values
 
 
 class ReportCheck:
@@ -39,36 +52,31 @@ class ReportCheck:
         self._validation = RowIndex(take(plan.x, plan.validation), plan.validation)
         self._parts: dict[str, dict[int, _Epoch]] = {"": defaultdict(_Epoch), "val_": defaultdict(_Epoch)}
 
-    @property
-    def epochs(self) -> int:
-        """Number of epochs seen so far, at least 1."""
-        return max(self._parts[""], default=1)
-
-    def step(self, step: Step, place: Place, rows: np.ndarray | None) -> None:
+    def step(self, step: Step, rows: np.ndarray | None) -> None:
         """Take a training step; its rows are None when they are not known."""
         if rows is not None:
             predictions = concatenate([passed.call.predictions for passed in step.passes])
             weights = None if self._plan.weights is None else take(self._plan.weights, rows)
-            self._add("", place.epoch, predictions, rows, step.passes[0].call.penalty, weights)
+            self._add("", step.number, predictions, rows, step.passes[0].call.penalty, weights)
 
-    def idle(self, passed: Pass, epoch: int) -> None:
-        """Take a validation call."""
+    def idle(self, passed: Pass, steps: int) -> None:
+        """Take a validation call, after so many steps."""
         rows = self._validation.find(passed.call.x)
         if len(rows) and (rows >= 0).all():
-            self._add("val_", epoch, passed.call.predictions, rows, passed.call.penalty)
+            self._add("val_", steps, passed.call.predictions, rows, passed.call.penalty)
         elif passed.losses:
-            self._parts[""][epoch].again.append(float(np.mean(passed.losses[-1].value)))
+            self._parts[""][steps].again.append(float(np.mean(passed.losses[-1].value)))
 
     def _add(
         self,
         part: str,
-        epoch: int,
+        steps: int,
         predictions: Tree,
         rows: np.ndarray,
         penalty: float,
         weights: Tree | None = None,
     ) -> None:
-        collected, outputs = self._parts[part][epoch], self._reference.trainee.objectives
+        collected, outputs = self._parts[part][steps], self._reference.trainee.objectives
         if not outputs or not same_structure(predictions, self._plan.y):
             return
         y, made = map_leaves(tf.constant, (take(self._plan.y, rows), predictions))
@@ -82,24 +90,30 @@ class ReportCheck:
             metric.update_state(target, output)
             collected.values[one.named(one.metric)].append(float(metric.result()))
 
-    def finish(self, history: Mapping[str, Any]) -> None:
-        """Compare the history that the loop reported."""
-        for part, epochs in self._parts.items():
+    def finish(self, history: Mapping[str, Any], lengths: Sequence[int]) -> None:
+        """Compare the history that the loop reported.
+
+        Args:
+            history: by name, a number for each epoch.
+            lengths: number of steps of each epoch.
+        """
+        for part, found in self._parts.items():
+            epochs = _joined(found, lengths)
             for key, name, plain in _reported_as(self._reference.trainee.objectives):
-                values = _series(history.get(part + key), self._plan.epochs)
-                if values is not None and len(epochs) == self._plan.epochs:
-                    batches = [(epoch.rows, epoch.values[name]) for _, epoch in sorted(epochs.items())]
-                    if name == "loss" and not part and self._after_the_updates(values, sorted(epochs.items())):
+                values = _series(history.get(part + key), len(lengths))
+                if values is not None and len(epochs) == len(lengths):
+                    batches = [(epoch.rows, epoch.values[name]) for epoch in epochs]
+                    if name == "loss" and not part and self._after_the_updates(values, epochs):
                         continue
                     if not (plain and _agree(values, _batch_mean(batches))):
                         self._compare(part + key, values, batches)
 
-    def _after_the_updates(self, seen: np.ndarray, epochs: list[tuple[int, _Epoch]]) -> bool:
+    def _after_the_updates(self, seen: np.ndarray, epochs: list[_Epoch]) -> bool:
         """Name a loss that was computed again once each update was made, where that is what is reported."""
-        if any(len(epoch.again) != len(epoch.values["loss"]) for _, epoch in epochs):
+        if any(len(epoch.again) != len(epoch.values["loss"]) for epoch in epochs):
             return False
-        usual = np.array([np.average(epoch.values["loss"], weights=epoch.rows) for _, epoch in epochs])
-        again = [np.array([np.average(e.again, weights=w(e)) for _, e in epochs]) for w in (_rows_of, _alike)]
+        usual = np.array([np.average(epoch.values["loss"], weights=epoch.rows) for epoch in epochs])
+        again = [np.array([np.average(e.again, weights=w(e)) for e in epochs]) for w in (_rows_of, _alike)]
         if _agree(seen, usual) or not any(_agree(seen, one) for one in again):
             return False
         gap = float(np.abs(seen - usual).max())
@@ -125,6 +139,14 @@ class ReportCheck:
         self._findings.unexplained.append(
             Cause("metric", "unknown", evidence, 1, 0, "report", key, gap, confidence=0.0)
         )
+
+
+def _joined(parts: Mapping[int, _Epoch], lengths: Sequence[int]) -> list[_Epoch]:
+    """What was collected after so many steps, by epoch."""
+    epochs: dict[int, _Epoch] = defaultdict(_Epoch)
+    for steps, part in sorted(parts.items()):
+        epochs[place_of(steps, lengths)[0]].join(part)
+    return [epoch for _, epoch in sorted(epochs.items())]
 
 
 def _rows_of(epoch: _Epoch) -> list[int]:

@@ -22,8 +22,9 @@ import numpy as np
 import tensorflow as tf
 
 from harness.errors import InputError
+from harness.observe.epochs import order_of
 from harness.observe.find_loop import Loop, contract, find_loop
-from harness.observe.journal import Journal, RowIndex, order_of
+from harness.observe.journal import Journal, RowIndex
 from harness.observe.state import read, write
 from harness.plan.row_order import RowOrder
 from harness.train.building import own_steps
