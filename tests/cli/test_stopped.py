@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import SMALL, Call, client, finished_folds, history, ids, rows, runs
+from programs import Program
 
 # The command line, sent a signal by itself before or after one call of MLflow's client on a job's own run.
 STOPPING = """
@@ -51,16 +50,12 @@ TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step ha
 def stopped(store: Path, point: tuple[str, int, str], number: signal.Signals, command: tuple[str, ...]) -> int:
     """Run the command until it sends itself the signal; its exit code."""
     name, calls, when = point
-    done = subprocess.run(
-        [sys.executable, "-c", STOPPING, name, str(calls), when, number.name, *command],
-        env={**os.environ, "HARNESS_STORE": str(store)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode
+    environment = {**os.environ, "HARNESS_STORE": str(store)}
+    process = Program(STOPPING, [name, str(calls), when, number.name, *command], environment)
+    _, err = process.communicate(timeout=300)
+    assert "Traceback" not in err, err
+    assert process.returncode is not None
+    return process.returncode
 
 
 @pytest.mark.parametrize(

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from command_line import SMALL, Call, client, rows, runs
+from programs import Program
 
 COMMAND = ("run", "study=shared", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
 TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step having count(*) > 1"
-WRITER = "import json; from harness.store.runs import process_tags; print(json.dumps(process_tags())); input()"
+WRITER = (
+    "import json; from harness.store.runs import process_tags; print(json.dumps(process_tags()), flush=True); input()"
+)
 HOUR = 3600
+Another = tuple[subprocess.Popen[str], dict[str, str]]
 
 
-@pytest.fixture
-def another() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """A living process of this host, and the tags it would give a run."""
+@contextmanager
+def writer() -> Iterator[Another]:
     process = subprocess.Popen([sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield process, json.loads(process.stdout.readline())
     process.communicate("\n", timeout=60)
+
+
+@pytest.fixture(scope="module")
+def another() -> Iterator[Another]:
+    """A living process of this host, and the tags it would give a run."""
+    with writer() as found:
+        yield found
+
+
+@pytest.fixture
+def doomed() -> Iterator[Another]:
+    """One that a test may kill."""
+    with writer() as found:
+        yield found
 
 
 @pytest.fixture
@@ -46,7 +65,7 @@ def state(call: Call) -> list[str]:
     return [row["state"] for row in json.loads(call("status", "shared", "--format", "json")[1])["rows"]]
 
 
-def test_a_run_says_who_writes_it(another: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
+def test_a_run_says_who_writes_it(another: Another) -> None:
     process, tags = another
     assert tags["pid"] == str(process.pid)
     assert abs(time.time() - float(tags["heartbeat"])) < 60
@@ -73,9 +92,7 @@ def test_a_run_of_another_host_long_silent_is_taken_up(call: Call, store: Path, 
     assert rows(store, TWICE) == []
 
 
-def test_a_run_of_a_living_process_is_left_alone(
-    call: Call, store: Path, parent: str, another: tuple[subprocess.Popen[str], dict[str, str]]
-) -> None:
+def test_a_run_of_a_living_process_is_left_alone(call: Call, store: Path, parent: str, another: Another) -> None:
     tag(store, parent, another[1])
     assert state(call) == ["running"]
     assert call(*COMMAND)[0] == 0
@@ -84,9 +101,7 @@ def test_a_run_of_a_living_process_is_left_alone(
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="when a process started is read from /proc")
-def test_a_process_id_given_again_is_not_the_writer(
-    call: Call, store: Path, parent: str, another: tuple[subprocess.Popen[str], dict[str, str]]
-) -> None:
+def test_a_process_id_given_again_is_not_the_writer(call: Call, store: Path, parent: str, another: Another) -> None:
     boot, _, ticks = another[1]["process_start"].rpartition(":")
     tag(store, parent, another[1] | {"process_start": f"{boot}:{int(ticks) - 1}"})
     assert state(call) == ["interrupted"]
@@ -97,9 +112,9 @@ def test_a_process_id_given_again_is_not_the_writer(
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="that a process has ended is read from /proc")
 def test_a_killed_process_nobody_reaped_is_not_the_writer(
-    call: Call, store: Path, parent: str, another: tuple[subprocess.Popen[str], dict[str, str]]
+    call: Call, store: Path, parent: str, doomed: Another
 ) -> None:
-    process, tags = another
+    process, tags = doomed
     tag(store, parent, tags)
     process.kill()
     deadline = time.monotonic() + 60
@@ -122,9 +137,9 @@ sys.exit(main(sys.argv[1:]))
 
 def test_of_two_processes_one_takes_up_a_dead_run(store: Path, parent: str) -> None:
     tag(store, parent, {"host": "elsewhere", "pid": "1", "heartbeat": str(int(time.time()) - 25 * HOUR)})
-    both = [subprocess.Popen([sys.executable, "-c", DAWDLING, *COMMAND], stderr=subprocess.PIPE) for _ in range(2)]
+    both = [Program(DAWDLING, COMMAND, os.environ) for _ in range(2)]
     for process in both:
-        said = process.communicate(timeout=180)[1].decode()
+        _, said = process.communicate(timeout=180)
         assert process.returncode == 0, said
     jobs = runs(store, "job")
     assert [run.info.status for run in jobs] == ["FINISHED"] * 2

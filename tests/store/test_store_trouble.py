@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import SMALL, finished_folds, harness, ids, rows, run_harness, runs
+from programs import Program
 from rich.console import Console
 
 from harness.errors import InputError
@@ -57,10 +57,10 @@ def locked(store: Path) -> Iterator[None]:
         connection.close()
 
 
-def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(file: Path, process: Program) -> None:
     deadline = time.monotonic() + 120
     while not file.exists():
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, process.said
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -77,18 +77,15 @@ def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
     wait_for(tmp_path / "waiting", process)
     with locked(store):
         (tmp_path / "go").touch()
-        told = ""
-        assert process.stderr is not None
-        while "fix:" not in told:
-            line = process.stderr.readline()
-            assert line, told
-            told += line
-    out, rest = process.communicate(timeout=300)
-    assert process.returncode == 1, told + rest
-    assert "Traceback" not in told + rest + out
+        while "fix:" not in process.said[1]:
+            assert process.poll() is None, process.said
+            time.sleep(0.1)
+    out, told = process.communicate(timeout=300)
+    assert process.returncode == 1, told
+    assert "Traceback" not in told + out
     for words in ("FAILED waiting", "error: tracking.uri", f"received: {store}", "not locked by another program"):
         assert words in told, told
-    assert "end the program that holds it" in " ".join((told + rest).split())
+    assert "end the program that holds it" in " ".join(told.split())
     jobs = {run.data.tags["method"]: run for run in runs(store, "job")}
     assert finished_folds(store, jobs["waiting"]) == [1], "what was recorded before stays"
     assert jobs["tape"].info.status == "FINISHED", "the next job found the store free again"

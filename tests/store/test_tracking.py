@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -15,6 +13,7 @@ import pytest
 import yaml
 from command_line import PARENT, Call, client, finished_folds, history, rows, run_harness, runs
 from mlflow.entities import Run
+from programs import Program
 
 from harness.records import JobResult
 from harness.store.connect import open_store
@@ -201,16 +200,8 @@ def test_the_store_is_found_from_a_subdirectory_and_json_stands_alone(demo: Path
 def test_four_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     program = "from harness.store.connect import open_store; print(open_store().experiment('shared study'))"
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            env={**environment, "HARNESS_STORE": str(tmp_path / "store")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    environment["HARNESS_STORE"] = str(tmp_path / "store")
+    started = [Program(program, (), environment) for _ in range(4)]
     ended = [process.communicate(timeout=300) for process in started]
     assert [process.returncode for process in started] == [0] * 4, ended
     assert len({out for out, _ in ended}) == 1, "all got the one experiment of that name"

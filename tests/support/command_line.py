@@ -13,6 +13,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from programs import COMMAND_LINE, Program
 from proposals import pasted, proposed
 
 SMALL = ("dataset=iris", "model=iris_mlp", "batch_size=16")
@@ -24,26 +25,33 @@ HEAVY = ("hydra", "mlflow", "tensorflow", "keras", "pandas", "matplotlib", "skle
 Call = Callable[..., tuple[int, str, str]]
 
 
-def harness(*arguments: str, store: Path | None, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
-    """Start the installed command; with no store the one found from ``cwd``."""
+def harness(*arguments: str, store: Path | None, cwd: Path | None = None, **variables: str) -> Program:
+    """Start the command line in a process of its own; with no store the one found from ``cwd``."""
+    return Program(COMMAND_LINE, arguments, _environment(store, variables), cwd)
+
+
+def installed(*arguments: str, store: Path | None, cwd: Path | None = None, **variables: str) -> tuple[int, str, str]:
+    """Run the installed command, in a fresh interpreter, to its end: exit code, standard output, standard error."""
+    command = [str(Path(sysconfig.get_path("scripts")) / "harness"), *arguments]
+    done = subprocess.run(
+        command, env=_environment(store, variables), cwd=cwd, text=True, capture_output=True, timeout=300, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def _environment(store: Path | None, variables: dict[str, str]) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | variables
     environment.pop("HARNESS_STORE", None)
     if store is not None:
         environment["HARNESS_STORE"] = str(store)
-    return subprocess.Popen(
-        [str(Path(sysconfig.get_path("scripts")) / "harness"), *arguments],
-        env=environment,
-        cwd=cwd,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    return environment
 
 
 def run_harness(*arguments: str, store: Path | None, cwd: Path | None = None, **variables: str) -> tuple[int, str, str]:
-    """Run the installed command to its end: exit code, standard output, standard error."""
+    """Run a command line in a process of its own to its end: exit code, standard output, standard error."""
     process = harness(*arguments, store=store, cwd=cwd, **variables)
     out, err = process.communicate(timeout=300)
+    assert process.returncode is not None
     return process.returncode, out, err
 
 

@@ -34,7 +34,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     outcome, programs = Outcome(), Programs()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
     with own_output(), SweepProgress(console, total) as progress:
-        with store.plain_errors():
+        with store.plain_errors(), interrupts_held():
             lanes = LanesOfSweep(jobs, store, programs, progress.say)
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
