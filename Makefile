@@ -26,10 +26,10 @@ test: $(READY)  ## lint, formatting, types, tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadfile
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(READY)  ## the tests that take minutes each
-	$(VENV)/bin/pytest -m slow -n $(WORKERS) --dist loadfile
+	$(VENV)/bin/pytest -m slow -n $(WORKERS) --dist worksteal
 
 bench: $(READY)  ## speed of tape loops against fit(), and what watching costs (about 6 minutes)
 	$(VENV)/bin/python experiments/speed/bench.py

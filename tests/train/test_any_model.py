@@ -27,7 +27,7 @@ SHAPES: dict[str, tuple[Callable[[], Dataset], Any]] = {
     "class_of_dicts": (lambda: models.several(scaling={"wide": "standard"}), models.subclassed_several),
     "class_of_tuples": (lambda: models.several(by="tuple"), models.subclassed_several),
 }
-FAST = {"subclassed", "dicts", "class_of_tuples"}
+FAST = {("subclassed", False), ("dicts", False), ("class_of_tuples", False), ("class_of_tuples", True)}
 
 
 def job(method: str, data: Dataset, model: Any, **changes: Any) -> Job:
@@ -39,7 +39,7 @@ def job(method: str, data: Dataset, model: Any, **changes: Any) -> Job:
 def cases() -> list[Any]:
     return [
         pytest.param(shape, jit, id=f"{shape}-{'xla' if jit else 'plain'}",
-                     marks=() if shape in FAST else pytest.mark.slow)
+                     marks=() if (shape, jit) in FAST else pytest.mark.slow)
         for shape in SHAPES
         for jit in (False, True)
     ]  # fmt: skip

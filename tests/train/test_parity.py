@@ -78,8 +78,14 @@ def test_the_folds_really_train_and_differ() -> None:
     assert first.curve("train/loss")[-1] < first.curve("train/loss")[0]
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("method", ["fit", "tape_step", "tape"])
+@pytest.mark.parametrize(
+    ("method", "jit"),
+    [
+        *((method, False) for method in ("fit", "tape_step", "tape")),
+        ("tape", True),
+        *(pytest.param(method, True, marks=pytest.mark.slow) for method in ("fit", "tape_step")),
+    ],
+)
 def test_logging_gradients_changes_no_bit(method: str, jit: bool) -> None:
     logged, unlogged = (
         trained(method, model=dense_with_everything, name="adam", jit_compile=jit, **off)
