@@ -62,7 +62,7 @@ def design_of(jobs: Sequence[JobResult]) -> Design:
     """
     if not jobs:
         raise InputError("jobs", 0, "at least one job", "run the study first")
-    texts = _varying(jobs)
+    texts = varying([settings_of(job) for job in jobs])
     rows = [f"{job.dataset_digest} {job.folds_digest}" for job in jobs]
     seeds = texts.get(SEED, [""] * len(jobs))
     repeats = {name for name, column in texts.items() if name == SEED or _changes_rows(column, rows, seeds)}
@@ -147,17 +147,16 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _varying(jobs: Sequence[JobResult]) -> dict[str, list[str]]:
+def varying(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Settings that vary, as text, one a job; without those that a varying choice brings with it."""
-    settings = [settings_of(job) for job in jobs]
     columns = {
         name: [as_text(one[name]) if name in one else ABSENT for one in settings]
         for name in dict.fromkeys(name for one in settings for name in one)
     }
-    varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
-    kept = {name: column for name, column in varying.items() if "." not in name}
-    choices = list(zip(*(column for name, column in kept.items() if name != METHOD))) or [()] * len(jobs)
-    for name, column in varying.items():
+    several = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    kept = {name: column for name, column in several.items() if "." not in name}
+    choices = list(zip(*(column for name, column in kept.items() if name != METHOD))) or [()] * len(settings)
+    for name, column in several.items():
         if name not in kept and not _follows(column, choices):
             kept[name] = column
             choices = [(*choice, text) for choice, text in zip(choices, column)]

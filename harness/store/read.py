@@ -17,7 +17,7 @@ from harness.analyse.frames import fold_results
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult
 from harness.store.connect import Store
-from harness.store.runs import alive, find_runs
+from harness.store.runs import find_runs
 from harness.store.schema import FOLDS, GROUP, HISTORY, PARENT
 
 
@@ -81,7 +81,7 @@ def read_study(store: Store, study: str) -> list[JobResult]:
     """
     known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
     if study not in known:
-        raise _unknown_study(study, known)
+        raise unknown_study(study, known)
     newest: dict[tuple[str, str], JobResult] = {}
     for run in find_runs(store, [known[study]], kind="job"):
         if run.info.status == "FINISHED":
@@ -124,46 +124,8 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
     }
 
 
-def study_status(store: Store, study: str | None) -> list[dict[str, Any]]:
-    """One row a study (jobs by state), or, for one study, one row a job (folds by state), oldest first."""
-    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
-    known.pop("Default", None)
-    if study is None:
-        return [
-            {"study": name, **_count(find_runs(store, [identifier], kind="job"))}
-            for name, identifier in reversed(known.items())
-        ]
-    if study not in known:
-        raise _unknown_study(study, known)
-    rows = []
-    for run in reversed(find_runs(store, [known[study]], kind="job")):
-        folds = find_runs(store, [known[study]], **{PARENT: run.info.run_id})
-        rows.append(
-            {
-                "job": run.info.run_name,
-                "state": _state(run),
-                "folds finished": sum(fold.info.status == "FINISHED" for fold in folds),
-                "of": int(run.data.tags["folds"]) if "folds" in run.data.tags else None,  # older stores do not say
-                "run": run.info.run_id,
-            }
-        )
-    return rows
-
-
-def _state(run: Run) -> str:
-    """MLflow's status, except that a run whose process is gone is ``interrupted``, not running for ever."""
-    return "interrupted" if run.info.status == "RUNNING" and not alive(run) else str(run.info.status).lower()
-
-
-def _count(runs: list[Run]) -> dict[str, int]:
-    states = [_state(run) for run in runs]
-    return {
-        "jobs": len(runs),
-        **{state: states.count(state) for state in ("finished", "running", "failed", "killed", "interrupted")},
-    }
-
-
-def _unknown_study(study: str, known: Iterable[str]) -> InputError:
+def unknown_study(study: str, known: Iterable[str]) -> InputError:
+    """That there is no such study, with those there are."""
     names = sorted(set(known) - {"Default"})
     fix = near_miss(study, names) if names else "run one: harness run -m method=fit,tape"
     return InputError("STUDY", study, "the name of a study in the store", fix)
@@ -174,7 +136,7 @@ def _read_job(store: Store, run: Run) -> JobResult:
     return JobResult(
         study=tags["study"],
         method=tags["method"],
-        config=json.loads(_artifact(store, run, GROUP)),
+        config=json.loads(artifact_text(store, run, GROUP)),
         epochs=int(tags["epochs"]),
         folds=_read_folds(store, run),
         dataset_digest=tags["dataset_digest"],
@@ -187,10 +149,11 @@ def _read_job(store: Store, run: Run) -> JobResult:
 def _read_folds(store: Store, run: Run) -> tuple[FoldResult, ...]:
     with TemporaryDirectory() as folder:
         frame = pd.read_parquet(_fetch(store, run, HISTORY, folder))
-    return fold_results(_artifact(store, run, FOLDS), frame)
+    return fold_results(artifact_text(store, run, FOLDS), frame)
 
 
-def _artifact(store: Store, run: Run, name: str) -> str:
+def artifact_text(store: Store, run: Run, name: str) -> str:
+    """The text of a run's artifact."""
     with TemporaryDirectory() as folder:
         return _fetch(store, run, name, folder).read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ FOLDS = "folds.json"
 CONFIG = "config.yaml"
 GROUP = "group.json"
 PARENT = "mlflow.parentRunId"
+_TAG, _TAG_NAME = 5000, 250  # characters
 
 
 def loggable(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -27,3 +29,8 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def setting_tags(varied: Mapping[str, str]) -> dict[str, str]:
+    """Settings as tags, in the characters and the length that MLflow takes."""
+    return {re.sub(r"[^\w./ -]", "_", name)[:_TAG_NAME]: text[:_TAG] for name, text in varied.items()}

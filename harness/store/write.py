@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class JobDescription:
     """What is written about a job besides its results.
 
     Attributes:
-        name: of the run, for people.
+        name: of the run, for people; ``own_tags`` are those of the parent run alone.
         settings: the resolved configuration, nested.
         config: the flat settings a comparison groups by, method excluded.
         config_text: the resolved configuration as YAML.
@@ -58,6 +58,7 @@ class JobDescription:
     epochs: int
     folds_digest: str
     identity: JobIdentity
+    own_tags: Mapping[str, str] = field(default_factory=dict)
 
     def tags(self) -> dict[str, str]:
         """Tags of the parent run and of every child."""
@@ -79,9 +80,7 @@ class JobDescription:
             "mlflow.source.type": "LOCAL",
             **process_tags(),
         }
-        if self.control_of is not None:
-            tags["control_of"] = self.control_of
-        return tags
+        return tags if self.control_of is None else tags | {"control_of": self.control_of}
 
 
 class JobWriter:
@@ -117,14 +116,14 @@ class JobWriter:
                 run_id = str(run.info.run_id)
                 close_children(self._store, self._experiment, run_id)
                 self._client.update_run(run_id, status="RUNNING")
-                self._tag(run_id, process_tags())
+                self._tag(run_id, {**process_tags(), **self._job.own_tags})
                 if "error" in run.data.tags:
                     self._client.delete_tag(run_id, "error")
                 return run_id
         return None
 
     def _new_parent(self) -> str:
-        run_id = self._create(self._job.name, {"kind": "job", **self._job.tags()})
+        run_id = self._create(self._job.name, {**self._job.own_tags, "kind": "job", **self._job.tags()})
         self._text(run_id, CONFIG, self._job.config_text)
         self._text(run_id, GROUP, json.dumps(dict(self._job.config), indent=1))
         return run_id

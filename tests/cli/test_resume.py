@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import time
@@ -108,7 +109,8 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert "RUNNING" in statuses(store, "fold"), "a killed process cannot say that it ended"
     kept = {run.info.run_id: run.info.end_time for run in runs(store, "fold") if run.info.status == "FINISHED"}
     parents = ids(runs(store, "job"))
-    assert call("status", "long")[1].count("interrupted") == len(parents)
+    told = json.loads(call("status", "long", "--format", "json")[1])["rows"]
+    assert [row["state"] for row in told] == ["interrupted"] * len(parents)
 
     code, out, err = call(*LONG)
     assert code == 0, err

@@ -18,6 +18,7 @@ import yaml
 from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.job_rules import require_fitting, require_method, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
+from harness.cli.jobs.names import named
 from harness.cli.jobs.optimizer_rules import require_sound_optimizer
 from harness.cli.terminal.console import stderr_console
 from harness.cli.terminal.own_code import own_output
@@ -59,11 +60,12 @@ def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
     shared = Shared()
-    common = set.intersection(*(set(composition.overrides) for composition in compositions))
-    return _told_apart([_resolve_one(composition, shared, common) for composition in compositions])
+    jobs = _told_apart([_resolve_one(composition, shared) for composition in compositions])
+    described = named([job.description for job in jobs])
+    return [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
 
 
-def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> ResolvedJob:
+def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
     settings = composition.settings
     _require_scalars(settings)
     check_precision(settings["precision"])
@@ -95,7 +97,7 @@ def _resolve_one(composition: Composition, shared: Shared, common: set[str]) -> 
         if note:
             stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
     require_method(job, shared.built[signature])
-    described = _describe(composition, dataset, folds, common)
+    described = _describe(composition, dataset, folds)
     where, how = settings["tracking"]["uri"], settings["engine"]["vectorize"]
     return ResolvedJob(job, described, settings["force"], where, how)
 
@@ -147,7 +149,7 @@ def _plain_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and all(c.isalnum() or c in "._-" for c in value) and value[0] != "."
 
 
-def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold], common: set[str]) -> JobDescription:
+def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold]) -> JobDescription:
     settings = composition.settings
     training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
     # Where the data lie does not matter, what they are does; the digest says that.
@@ -155,12 +157,11 @@ def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold],
     if "target" in training["method"]:  # nor does it matter where a user's loop lies
         training["method"] = dict(training["method"]) | {"target": Path(training["method"]["target"]).name}
     label, control_of = method_label(composition)
-    varied = [name for name in composition.overrides if name not in common and not name.startswith("method")]
     return JobDescription(
         study=settings["study"],
         method=label,
         control_of=control_of,
-        name=" ".join([label, *varied]),
+        name=label,
         settings=settings,
         config=_group_config(composition, dataset),
         config_text=yaml.dump(dict(settings), Dumper=_DUMPER, sort_keys=False, allow_unicode=True),

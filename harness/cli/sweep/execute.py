@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from rich.console import Console
 
+from harness.cli.jobs.names import named
 from harness.cli.jobs.resolve import ResolvedJob
 from harness.cli.sweep.ahead import LanesOfSweep, as_lanes
 from harness.cli.sweep.interrupts import interrupts_at_epochs
@@ -35,6 +37,8 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
     with own_output(), SweepProgress(console, total) as progress:
         with store.plain_errors(), interrupts_held():
+            described = named([job.description for job in jobs], store)
+            jobs = [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
             lanes = LanesOfSweep(jobs, store, programs, progress.say)
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
