@@ -15,7 +15,7 @@ from harness.location import file_word
 from harness.records import JobResult
 from harness.show.curves import curve_panels, job_styles, study_figure
 from harness.show.figure_files import save_figure
-from harness.show.sweep_figure import save_overview
+from harness.show.sweep.figure import save_overview
 
 FEW = 4  # groups that get a figure each
 

@@ -17,6 +17,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from synthetic_jobs import CONFIG, one_epoch
 
+from harness.analyse.sweep.contrasts import contrasts
 from harness.analyse.sweep.effects import axis_verdict, compare_axes, variance_shares
 from harness.analyse.sweep.leaderboard import cannot_be_told, optimism
 from harness.analyse.sweep.outcomes import Outcomes, outcomes_of
@@ -187,15 +188,20 @@ def test_choosing_the_best_of_equals_is_seen_to_flatter() -> None:
     assert chosen < 0.93  # 2.16 standard errors of 0.1/sqrt(6) below 1, on average
 
 
-def verdicts(rng: np.random.Generator, outcomes: Outcomes, shifts: Sequence[float]) -> dict[str, str]:
-    """Each axis's verdict in a study drawn anew: ``shifts`` tell the methods apart, and nothing else the rest.
+def made_values(rng: np.random.Generator, outcomes: Outcomes, shifts: Sequence[float]) -> np.ndarray:
+    """A study's values drawn anew: ``shifts`` tell the methods apart, and nothing else the rest.
 
     Folds are correlated as the correction of Nadeau and Bengio takes them to be.
     """
     (count, folds), shared = outcomes.values.shape, outcomes.rows[1] / sum(outcomes.rows)
     noise = math.sqrt(shared) * rng.normal(size=(count, 1)) + math.sqrt(1 - shared) * rng.normal(size=(count, folds))
-    values = 0.8 + rng.normal(0, 0.05, folds) + np.array(shifts)[outcomes.levels[:, 0], None] + SIGMA * noise
-    compared = compare_axes(replace(outcomes, values=values), margin=MARGIN)
+    drawn: np.ndarray = 0.8 + rng.normal(0, 0.05, folds) + np.array(shifts)[outcomes.levels[:, 0], None] + SIGMA * noise
+    return drawn
+
+
+def verdicts(rng: np.random.Generator, outcomes: Outcomes, shifts: Sequence[float]) -> dict[str, str]:
+    """Each axis's verdict in a study drawn anew."""
+    compared = compare_axes(replace(outcomes, values=made_values(rng, outcomes, shifts)), margin=MARGIN)
     return {axis.name: axis_verdict(pairs) for axis, (_, pairs) in zip(outcomes.axes, compared, strict=True)}
 
 
@@ -217,6 +223,37 @@ def test_an_effect_of_one_standard_deviation_is_found_in_95_percent_of_sweeps_of
     rng, outcomes = np.random.default_rng(9), empty(("fit", "tape"), 10, range(6))
     found = [verdicts(rng, outcomes, (SIGMA, 0.0))["method"] == "different" for _ in range(100)]
     assert np.mean(found) >= 0.95
+
+
+def test_what_one_axis_does_is_seen_to_depend_on_another() -> None:
+    values = made_up(effect=0.0)
+    for (method, optimizer, batch), row in values.items():
+        bent = {"sgd": 1.0, "adam": -1.0, "rmsprop": 0.0}[optimizer] * (batch - 20) / 10
+        values[method, optimizer, batch] = row + bent + 0.3 * batch  # batch sizes differ in one direction throughout
+    outcomes = outcomes_of(grid(values), "val/loss")
+    found = contrasts(outcomes)
+    crossed = found[frozenset(("optimizer", "batch_size"))]
+    at = {b: np.mean([values[m, "sgd", b] - values[m, "adam", b] for m in ("fit", "tape")], axis=0) for b in (10, 30)}
+    change = at[10] - at[30]
+    assert (crossed.axis, crossed.a, crossed.b) == ("optimizer", "sgd", "adam")
+    assert (crossed.other, crossed.first, crossed.second) == ("batch_size", "10", "30")
+    assert crossed.differences == pytest.approx((at[10].mean(), at[30].mean()))
+    reach = stats.t.ppf(0.975, 4) * change.std(ddof=1) * math.sqrt(1 / 5 + 20 / 80)
+    assert crossed.interval == pytest.approx((change.mean() - reach, change.mean() + reach))
+    assert crossed.found
+    assert not any(one.found for names, one in found.items() if names != {"optimizer", "batch_size"})
+    # Three pairs of optimizers, one of methods, one of batch sizes.
+    p = 2 * stats.t.sf(abs(change.mean()) / (reach / stats.t.ppf(0.975, 4)), 4)
+    assert crossed.p_holm == pytest.approx((3 * 1 + 3 * 1 + 1 * 1) * p)
+
+
+def test_of_sweeps_in_which_nothing_depends_on_another_axis_at_most_5_percent_find_that_it_does() -> None:
+    rng, outcomes = np.random.default_rng(10), empty(("fit", "tape"), 5)
+    found = []
+    for _ in range(300):
+        drawn = replace(outcomes, values=made_values(rng, outcomes, (SIGMA, 0.0)))
+        found.append(any(one.found for one in contrasts(drawn).values()))
+    assert np.mean(found) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)
 
 
 def test_json_holds_everything() -> None:

@@ -19,8 +19,8 @@ from harness.analyse.sweep.overview import Sweep, sweep_of
 from harness.errors import InputError
 from harness.records import JobResult
 from harness.show.study_figures import save_axis_figure, save_summary_figures
-from harness.show.sweep_figure import cell_means, overview_figure, strongest_pair
-from harness.show.sweep_text import render_sweep
+from harness.show.sweep.figure import cell_means, overview_figure, strongest_pair
+from harness.show.sweep.text import render_sweep
 
 
 @pytest.fixture(scope="module")

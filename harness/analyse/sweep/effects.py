@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import linalg, special
 
 from harness.analyse.marginal import level_summaries, marginal_pairs
+from harness.analyse.sweep.contrasts import Contrast, contrasts
 from harness.analyse.sweep.outcomes import Numbers, Outcomes, along_axis
 from harness.analyse.verdict import MethodSummary, Pair, Verdict, judge_all
 
@@ -50,10 +51,22 @@ class Effect:
 
 @dataclass(frozen=True)
 class Interaction:
-    """How far two axes do not simply add up."""
+    """How far two axes do not simply add up.
+
+    Attributes:
+        names: of the two axes.
+        share: of the variance.
+        contrast: where what one does depends most plainly on the other; None where that cannot be tested.
+    """
 
     names: tuple[str, str]
     share: Share
+    contrast: Contrast | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """``different`` where what one axis does was found to differ between levels of the other."""
+        return "different" if self.contrast is not None and self.contrast.found else "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -90,11 +103,13 @@ def effects_of(outcomes: Outcomes, margin: float | None = None, confidence: floa
             zip(outcomes.axes, compare_axes(outcomes, margin, confidence), strict=True)
         )
     ]
-    crossed = [
-        Interaction((outcomes.axes[key[0]].name, outcomes.axes[key[1]].name), share)
+    tested = contrasts(outcomes, [axis.name for axis in axes if axis.verdict == "identical"], confidence)
+    named = [
+        ((outcomes.axes[key[0]].name, outcomes.axes[key[1]].name), share)
         for key, share in shares.items()
         if len(key) == 2
     ]
+    crossed = [Interaction(names, share, tested.get(frozenset(names))) for names, share in named]
     return Effects(
         axes=tuple(sorted(axes, key=lambda axis: -(axis.share.value if axis.share else 0.0))),
         interactions=tuple(sorted(crossed, key=lambda one: -one.share.value)),

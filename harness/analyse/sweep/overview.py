@@ -9,7 +9,7 @@ from typing import Any
 from harness.analyse.axes import Axis
 from harness.analyse.compare import check_options, method_dict, pair_dict
 from harness.analyse.groups import Epoch
-from harness.analyse.sweep.effects import Effect, Effects, effects_of
+from harness.analyse.sweep.effects import Effect, Effects, Interaction, effects_of
 from harness.analyse.sweep.leaderboard import Leaderboard, Place, rank
 from harness.analyse.sweep.outcomes import Outcomes, outcomes_of
 from harness.analyse.verdict import margin_words
@@ -92,7 +92,7 @@ def as_dict(sweep: Sweep, top: int | None = None) -> dict[str, Any]:
         "axes": {axis.name: list(axis.levels) for axis in outcomes.axes},
         "repetitions": {axis.name: list(axis.levels) for axis in outcomes.repetitions},
         "effects": [_effect(effect, f"ci{100 * sweep.confidence:g}") for effect in effects.axes],
-        "interactions": [{"axes": list(one.names), "share": asdict(one.share)} for one in effects.interactions],
+        "interactions": [_interaction(one) for one in effects.interactions],
         "rest": None if effects.rest is None else asdict(effects.rest),
         "noise": None if effects.noise is None else asdict(effects.noise),
         "left_out": effects.left_out,
@@ -101,6 +101,11 @@ def as_dict(sweep: Sweep, top: int | None = None) -> dict[str, Any]:
         "leaderboard": [_place(place, outcomes) for place in board.places[:top]],
         "optimism": None if board.optimism is None else asdict(board.optimism),
     }
+
+
+def _interaction(one: Interaction) -> dict[str, Any]:
+    contrast = None if one.contrast is None else asdict(one.contrast)
+    return {"axes": list(one.names), "share": asdict(one.share), "verdict": one.verdict, "contrast": contrast}
 
 
 def _effect(effect: Effect, interval: str) -> dict[str, Any]:

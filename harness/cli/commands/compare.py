@@ -27,11 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     from harness.analyse.groups import headline_metrics
 
     jobs = pick(read_jobs(options.study, options.uri), where)
-    metric = options.best or options.metric or headline_metrics(jobs)[0]
+    metric, *others = [options.best or options.metric] if options.best or options.metric else headline_metrics(jobs)
     axes = [axis.name for axis in design_of(jobs).axes]
     ranking = bool(options.best or options.top)
     if by is None and (ranking or len(axes) > 1):
-        _tell_sweep(jobs, metric, epoch, options, ranking=bool(options.best))
+        _tell_sweep(jobs, [metric, *others], epoch, options, ranking=bool(options.best))
     else:
         _tell_comparison(jobs, metric, epoch, by or axes or ["method"], options)
     return 0
@@ -76,21 +76,23 @@ def _require_consistent(options: argparse.Namespace) -> None:
 
 
 def _tell_sweep(
-    jobs: Sequence[JobResult], metric: str, epoch: Epoch, options: argparse.Namespace, *, ranking: bool
+    jobs: Sequence[JobResult], metrics: Sequence[str], epoch: Epoch, options: argparse.Namespace, *, ranking: bool
 ) -> None:
     from harness.analyse.axes import METHOD
     from harness.analyse.compare import compare
     from harness.analyse.sweep.overview import sweep_of
     from harness.cli.terminal.console import stdout_console
-    from harness.show.sweep_text import print_sweep, render_sweep
+    from harness.show.sweep.text import print_sweep, render_sweep
 
-    sweep = sweep_of(jobs, metric=metric, epoch=epoch, margin=options.margin)
+    sweep, *beside = [sweep_of(jobs, metric=metric, epoch=epoch, margin=options.margin) for metric in metrics]
     if options.format == "table":
-        print_sweep(sweep, stdout_console(), top=options.top, ranking=ranking)
+        print_sweep(sweep, stdout_console(), top=options.top, ranking=ranking, beside=beside)
     else:
         within = options.format == "json" and not ranking and any(axis.name == METHOD for axis in sweep.axes)
-        methods = compare(jobs, metric=metric, epoch=epoch, margin=options.margin) if within else None
-        sys.stdout.write(render_sweep(sweep, options.format, top=options.top, ranking=ranking, methods=methods))
+        methods = compare(jobs, metric=metrics[0], epoch=epoch, margin=options.margin) if within else None
+        sys.stdout.write(
+            render_sweep(sweep, options.format, top=options.top, ranking=ranking, methods=methods, beside=beside)
+        )
 
 
 def _tell_comparison(

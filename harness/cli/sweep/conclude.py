@@ -17,8 +17,8 @@ from harness.errors import InputError
 from harness.location import file_word, store_folder
 from harness.show.comparison_text import Format, print_table, render
 from harness.show.study_figures import save_summary_figures
-from harness.show.sweep_rows import as_csv, effect_rows, ranking_rows
-from harness.show.sweep_text import print_sweep, render_sweep
+from harness.show.sweep.rows import as_csv, effect_rows, ranking_rows
+from harness.show.sweep.text import print_sweep, render_sweep
 from harness.store.connect import Store
 from harness.store.read import read_study
 from harness.store.write import write_comparison
@@ -38,7 +38,7 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
         messages.print(f"no comparison: {error}", highlight=False)
         return
     if sweeps:
-        print_sweep(sweeps[0], output)
+        print_sweep(sweeps[0], output, beside=sweeps[1:])
     else:
         print_table(comparisons[0], output)
     drawn = save_summary_figures(jobs, figure_folder(store, study), sweeps[:1]) if figures else []
@@ -65,9 +65,10 @@ def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:
 
 def _sweep_texts(sweeps: Sequence[Sweep]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for sweep in sweeps:
+    for place, sweep in enumerate(sweeps):
+        beside = [*sweeps[:place], *sweeps[place + 1 :]]
         metric = file_word(sweep.outcomes.metric, blank="_")
-        texts |= {f"sweep_{metric}.{form}": render_sweep(sweep, form) for form in ("json", "md")}
+        texts |= {f"sweep_{metric}.{form}": render_sweep(sweep, form, beside=beside) for form in ("json", "md")}
         texts[f"ranking_{metric}.csv"] = as_csv(ranking_rows(sweep))
         texts[f"effects_{metric}.csv"] = as_csv(effect_rows(sweep))
     return texts

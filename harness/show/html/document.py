@@ -166,7 +166,8 @@ def _sweep(results: StudyResults, anchor: str) -> StudySection | None:
     jobs = list(results.jobs)
     if len(design_of(jobs).axes) < 2:
         return None
-    section = sweep_section(sweep_of(jobs, metric=headline_metrics(jobs)[0]), anchor)
+    sweep, *beside = [sweep_of(jobs, metric=metric) for metric in headline_metrics(jobs)]
+    section = sweep_section(sweep, anchor, beside)
     groups = group_jobs(along(jobs))
     if len(groups) <= FEW:
         return replace(

@@ -19,8 +19,9 @@ from harness.show.blocks import Table
 from harness.show.curves import axis_label
 from harness.show.html.plots import metric_label
 from harness.show.html.svg import inline_svg
-from harness.show.sweep_figure import overview_figure
-from harness.show.sweep_text import effect_sentences, effects_table, headline, ranking_sentences
+from harness.show.sweep.figure import overview_figure
+from harness.show.sweep.sentences import effect_sentences, ranking_sentences
+from harness.show.sweep.text import effects_table, headline
 
 _CURVES = ("val/loss", "val/accuracy", "val/mae", "train/loss", "train/accuracy", "train/mae", "grad/norm/mean")
 _NUMBERS = 240_000  # of all curves together, so that a page of 1,000 configurations stays small
@@ -49,13 +50,13 @@ class SweepSection:
     configurations: int
 
 
-def sweep_section(sweep: Sweep, anchor: str) -> SweepSection:
-    """The section; ``anchor`` makes the picture's ids unique in the page."""
+def sweep_section(sweep: Sweep, anchor: str, beside: Sequence[Sweep] = ()) -> SweepSection:
+    """The section; ``anchor`` makes the picture's ids unique in the page, ``beside`` are other metrics."""
     label = f"Overview of {headline(sweep)}. {' '.join(f'{text}.' for text in effect_sentences(sweep))}"
     return SweepSection(
         headline=headline(sweep),
         effects=effects_table(sweep),
-        sentences=(*effect_sentences(sweep), *ranking_sentences(sweep)),
+        sentences=(*effect_sentences(sweep, beside), *ranking_sentences(sweep)),
         overview=inline_svg(overview_figure(sweep, title=False), prefix=f"{anchor}-overview", label=label),
         # Inside a script element only "<" could end it, or start a comment.
         data=json.dumps(page_data(sweep), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),

@@ -27,7 +27,8 @@ from harness.records import higher_is_better
 from harness.show.curves import axis_label, method_styles
 from harness.show.figure_files import save_figure
 from harness.show.numbers import number
-from harness.show.sweep_text import distinct_places, headline
+from harness.show.sweep.sentences import distinct_places
+from harness.show.sweep.text import headline
 
 _COLUMNS = 4
 _PANELS = 8  # axes drawn, those that explain most
@@ -54,7 +55,13 @@ def plot_axis(axes: Axes, effect: Effect, sweep: Sweep) -> None:
     axes.set_xlim(-0.5, len(levels) - 0.5)
     _name_levels(axes, [one.label for one in levels])
     share = "" if effect.share is None else f"{100 * effect.share.value:.0f} % of variance, "
-    axes.set_title(f"{effect.name}\n{share}{effect.verdict}", fontsize=_TEXT)
+    partners = [
+        next(name for name in one.names if name != effect.name)
+        for one in sweep.effects.interactions
+        if effect.name in one.names and one.verdict == "different"
+    ]
+    depends = f"\nand depends on {', '.join(partners)}" if partners else ""
+    axes.set_title(f"{effect.name}\n{share}{effect.verdict}{depends}", fontsize=_TEXT)
 
 
 def plot_heat_map(axes: Axes, sweep: Sweep, names: tuple[str, str]) -> None:

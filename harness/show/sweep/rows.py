@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.analyse.sweep.contrasts import Contrast
 from harness.analyse.sweep.effects import Share
 from harness.analyse.sweep.overview import Sweep
 from harness.analyse.verdict import Pair
@@ -38,7 +39,12 @@ def effect_rows(sweep: Sweep) -> list[dict[str, Any]]:
         for effect in effects.axes
     ]
     rows += [
-        {"part": "interaction", "axis": " × ".join(one.names), **_share_row(one.share)} for one in effects.interactions
+        {
+            **{"part": "interaction", "axis": " × ".join(one.names), "verdict": one.verdict},
+            **_share_row(one.share),
+            **_contrast_row(one.contrast),
+        }
+        for one in effects.interactions
     ]
     rows += [
         {"part": "pair", "axis": effect.name, **_pair_row(pair)} for effect in effects.axes for pair in effect.pairs
@@ -48,6 +54,16 @@ def effect_rows(sweep: Sweep) -> list[dict[str, Any]]:
 
 def _share_row(share: Share | None) -> dict[str, Any]:
     return {} if share is None else {"share": share.value, "share_low": share.low, "share_high": share.high}
+
+
+def _contrast_row(contrast: Contrast | None) -> dict[str, Any]:
+    """The change as the difference of ``a``, at the first level of the other axis, and ``b``, at the second."""
+    if contrast is None:
+        return {}
+    ends = (f"{contrast.a} - {contrast.b} at {level}" for level in (contrast.first, contrast.second))
+    low, high = contrast.interval
+    row = dict(zip(("a", "b"), ends, strict=True))
+    return row | {"difference": contrast.change, "low": low, "high": high, "p_holm": contrast.p_holm}
 
 
 def _pair_row(pair: Pair) -> dict[str, Any]:

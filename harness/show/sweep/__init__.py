@@ -1,0 +1,1 @@
+"""A sweep as text, as rows for programs, and as one picture."""
