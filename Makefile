@@ -10,6 +10,7 @@ UV ?= uv
 WORKERS ?= 2
 
 VENV := .venv
+BENCH_LOCK := experiments/speed/requirements.lock
 READY := $(VENV)/.complete
 PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input
 
@@ -17,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-slow bench ui lock clean help
+.PHONY: study test test-slow bench bench-extra ui lock clean help
 
 study: $(READY)  ## train the default study by fit() and by tapes, compare them (a few minutes)
 	$(VENV)/bin/harness run experiment=quickstart
@@ -31,8 +32,11 @@ test: $(READY)  ## lint, formatting, types, tests
 test-slow: $(READY)  ## the tests that take minutes each
 	$(VENV)/bin/pytest -m slow -n $(WORKERS) --dist worksteal
 
-bench: $(READY)  ## speed of tape loops against fit(), and what watching costs (about 6 minutes)
+bench: $(READY)  ## speed of tape loops, folds and sweeps against fit(), JAX and PyTorch (about 15 minutes)
 	$(VENV)/bin/python experiments/speed/bench.py
+
+bench-extra: $(READY)  ## JAX and PyTorch for `make bench`: once, minutes, 6 GB
+	$(PIP) install --require-hashes --no-build-isolation --use-pep517 -r $(BENCH_LOCK)
 
 ui: $(READY)  ## MLflow's web interface on the recorded studies
 	$(VENV)/bin/harness ui
@@ -41,6 +45,8 @@ lock:  ## resolve requirements.lock again; newest versions with LOCK_FLAGS=--upg
 	@command -v "$(UV)" >/dev/null || { echo "make: uv is missing: pip install uv, or make lock UV=path/to/uv" >&2; exit 1; }
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --group dev $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --extra bench --constraint requirements.lock --output-file $(BENCH_LOCK) pyproject.toml
 
 clean:  ## remove the environment and all caches; recorded studies in mlruns/ stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

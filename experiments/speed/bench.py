@@ -1,176 +1,202 @@
-"""How fast is a tape loop, and what does measuring gradients cost? Ratios, measured side by side in one run.
+"""How fast is a tape loop, a fold, a sweep? Ratios, measured side by side in one run.
 
-    python experiments/speed/bench.py [--quick]
+    python experiments/speed/bench.py [--only workloads folds growth sweeps memory] [--rounds 5] [--quick]
+    python experiments/speed/bench.py --only quickstart --against COMMIT
 
-Each workload alternates the contenders over several rounds and reports the median of the rounds'
-ratios, because the speed of a shared machine drifts. Both contenders train and validate on the same
-rows; default ``fit()`` is given NumPy arrays and nothing else, compile time is left out.
-Takes about six minutes on 2 cores.
+Contenders alternate over several rounds, because the speed of a shared machine drifts; a ratio is the median of the
+rounds' ratios, compiling is told apart. All train and validate on the same rows. What JAX and PyTorch do is measured
+where they are installed (`pip install -r experiments/speed/requirements.lock`). Each part goes into
+`results/speed.json` with its commit and machine, the table of targets and the figure are made from that.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
+import json
 import os
-import statistics
-import tempfile
+import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
+import contenders
+import figure
+import growth
+import in_jax
+import in_pytorch
+import numpy as np
+import sweeps
 from rich.console import Console
 from rich.table import Table
+from targets import TARGETS
+from timing import Timed, alternate, ratio
+from workloads import Workload, workloads
 
-from harness.cli.commands.run import main as run
-from harness.data import Dataset, iris, mnist_5k, targets
-from harness.plan.folds import holdout, stratified_kfold
-from harness.train.job import Job, build, plan_fold
-from harness.train.methods.contract import Method
+from harness.plan.folds import stratified_kfold
 from harness.train.methods.fit import fit
 from harness.train.methods.tape import tape
-from harness.train.models import Problem, dense, small_cnn
-from harness.train.objectives import loss_for, metric_for
 
-Timed = Callable[[], float]
-"""Trains some epochs and returns the seconds of one."""
-
-
-def job(
-    dataset: Dataset, model: Any, optimizer: Any, batch_size: int, *, jit: bool, method: Method, statistics: bool = True
-) -> Job:
-    """A job on one holdout fold."""
-    folds = holdout(dataset.y, dataset.training_rows, 0, validation=0.2)
-    return Job(dataset, folds, model, optimizer, method, batch_size, 1, 0, jit, gradient_statistics=statistics)
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "speed.json"
+PARTS = ("workloads", "folds", "growth", "sweeps", "memory", "quickstart")
 
 
-def ours(work: Job, epochs: int) -> Timed:
-    """The harness's method on this job, records and all."""
-    work = Job(**{**vars(work), "epochs": epochs})
-    plan, trainee = plan_fold(work, work.folds[0]), build(work)
-    train = work.method.prepare(trainee)
-
-    def timed() -> float:
-        trainee.restore(plan.start)
-        began = time.perf_counter()
-        train(plan, lambda record: None)
-        return (time.perf_counter() - began) / epochs
-
-    return timed
-
-
-def keras_default(work: Job, epochs: int) -> Timed:
-    """Default ``fit()`` on the same rows."""
-    plan = plan_fold(work, work.folds[0])
-    model = work.model(work.problem)
-    model.compile(
-        optimizer=work.optimizer(), loss=loss_for(work.problem, model), metrics=[metric_for(work.problem, model)]
-    )
-    x, y = plan.x[plan.train], plan.y[plan.train]
-    validation = (plan.x[plan.validation], plan.y[plan.validation])
-
-    def timed() -> float:
-        began = time.perf_counter()
-        model.fit(x, y, batch_size=plan.batch_size, epochs=epochs, validation_data=validation, verbose=0)
-        return (time.perf_counter() - began) / epochs
-
-    return timed
+def of_workload(one: Workload) -> dict[str, Callable[[], Timed]]:
+    """Every contender of a workload, `tape` first, as what makes it."""
+    job, fast, slow = one.job, one.epochs, one.slow_epochs
+    plain = replace(job, gradient_statistics=False)
+    made: dict[str, Callable[[], Timed]] = {
+        "tape": lambda: contenders.ours(job, fast),
+        "tape, no statistics": lambda: contenders.ours(plain, fast),
+        "tape_step": lambda: contenders.ours(job, slow, tape(scope="step")),
+        "fit": lambda: contenders.ours(job, slow, fit()),
+        "fit, no statistics": lambda: contenders.ours(plain, slow, fit()),
+    }
+    for name, make in contenders.BARE.items():
+        made[name] = lambda make=make: make(job, slow)  # type: ignore[misc]
+    if in_jax.can_train(job):
+        made["JAX, one scan"] = lambda: in_jax.one_scan(job, fast)
+    if in_pytorch.can_train(job):
+        made["PyTorch, eager"] = lambda: in_pytorch.eager(job, slow)
+    return made
 
 
-def alternate(slow: Timed, fast: Timed, rounds: int) -> tuple[float, float, float]:
-    """Median epoch seconds of both, and the median ratio slow / fast; one warm-up each goes uncounted."""
-    slow(), fast()
-    pairs = [(slow(), fast()) for _ in range(rounds)]
-    return (
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(a / b for a, b in pairs),
-    )
+def measure_workloads(rounds: int) -> dict[str, Any]:
+    """Every contender on every workload."""
+    found = {}
+    for key, one in workloads().items():
+        timed = {name: make() for name, make in of_workload(one).items()}
+        measured = alternate(timed, rounds)
+        for contender in timed.values():
+            if isinstance(contender, in_pytorch.Eager):
+                contender.close()
+        found[key] = {
+            "name": one.name,
+            "steps": -(-len(one.job.folds[0].train) // one.job.batch_size),
+            "contenders": {name: each.as_dict() for name, each in measured.items()},
+            "times": {name: ratio(each, measured["tape"]) for name, each in measured.items() if name != "tape"},
+        }
+    return found
 
 
-def bare_script(dataset: Dataset, folds: int, epochs: int) -> Timed:
-    """The k-fold study as a plain Keras script: a new model for each fold, nothing recorded."""
+def measure_folds(rounds: int) -> dict[str, Any]:
+    """Folds of Iris as lanes of one program against JAX's vmap over as many."""
+    found = {}
+    one, epochs = workloads()["iris"].job, 200
+    for folds in (10, 50):
+        cut = stratified_kfold(one.dataset.y, one.dataset.training_rows, 0, folds=folds)
+        job = replace(one, folds=cut, epochs=epochs, compiled_in={"bench": f"{folds} folds"})
+        timed: dict[str, Timed] = {"lanes": lambda job=job: growth.lanes_seconds(job) / epochs}  # type: ignore[misc]
+        if in_jax.can_train(job):
+            timed["JAX, vmap"] = in_jax.vmapped(job, cut, epochs)
+        measured = alternate(timed, rounds)
+        steps = sum(-(-len(fold.train) // job.batch_size) for fold in cut)
+        found[str(folds)] = {"fold_steps_per_s": {name: steps / each.epoch_s for name, each in measured.items()}}
+        if "JAX, vmap" in measured:
+            found[str(folds)]["times"] = ratio(measured["JAX, vmap"], measured["lanes"])
+    return found
 
-    def timed() -> float:
-        began = time.perf_counter()
-        y = targets(dataset)
-        for fold in stratified_kfold(dataset.y, dataset.training_rows, 0, folds=folds):
-            model = small_cnn(Problem("mnist_5k", dataset.x.shape[1:], "multiclass", 10), filters=(16, 32))
-            model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-            validation = (dataset.x[fold.validation], y[fold.validation])
-            x, labels = dataset.x[fold.train], y[fold.train]
-            model.fit(x, labels, batch_size=64, epochs=epochs, validation_data=validation, verbose=0)
-        return (time.perf_counter() - began) / (folds * epochs)
 
-    return timed
+def measure_growth(rounds: int) -> dict[str, Any]:
+    """See `growth.grown`."""
+    return {"cases": growth.grown(rounds)}
 
 
-def whole_run(folds: int, epochs: int) -> Timed:
-    """All of `harness run` on that study: composing, checking, training, recording, comparing, drawing."""
-    arguments = [
-        "study=bench",
-        "method=fit",
-        "model.filters=[16,32]",
-        f"cv.folds={folds}",
-        f"epochs={epochs}",
-        "force=true",
-    ]
+def measure_sweeps(rounds: int) -> dict[str, Any]:
+    """Whole commands, once each; the short ones again."""
+    seconds = {}
+    for jobs, method in ((1, "tape"), (1, "fit"), (12, "tape"), (12, "fit"), (96, "tape")):
+        again = rounds if jobs == 1 else 1
+        seconds[f"{jobs} {method}"] = float(np.median([sweeps.sweep(jobs, method) for _ in range(again)]))
+    for jobs in (1, 1000):
+        seconds[f"plan {jobs}"] = sweeps.plan(jobs)
+    return {"seconds": seconds}
 
-    def timed() -> float:
-        began = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            code = run(arguments)
-        assert code == 0
-        return (time.perf_counter() - began) / (folds * epochs)
 
-    return timed
+def measure_memory(rounds: int) -> dict[str, Any]:
+    """Peak memory and first call of every contender in a process of its own."""
+    del rounds
+    return {
+        key: {name: dict(zip(("peak_mib", "first_s"), sweeps.peak_mib(key, name))) for name in of_workload(one)}
+        for key, one in workloads().items()
+    }
+
+
+def measure_quickstart(against: str) -> dict[str, Any]:
+    """The default study here and at another commit, one after the other and again."""
+    seconds = sweeps.quickstarts(against)
+    times = [now / then for now, then in zip(seconds["now"], seconds["then"])]
+    return {"against": against, "seconds": seconds, "times": float(np.median(times))}
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description="Measure a tape loop against default fit(), and what measuring gradients costs."
-    )
-    parser.add_argument("--quick", action="store_true", help="one round instead of seven, to see that it runs")
-    rounds = 1 if parser.parse_args().quick else 7
-    digits, sgd, adam = mnist_5k(), partial(keras.optimizers.SGD, 0.01), partial(keras.optimizers.Adam, 1e-3)
-    mlp = partial(dense, hidden=[512, 256, 128], logits=True)
-    iris_job = partial(job, iris(), partial(dense, hidden=[8]), sgd, 10)
-    mlp_job = partial(job, digits, mlp, adam, 64)
-    cnn_job = partial(job, digits, partial(small_cnn, filters=(16, 32)), adam, 64)
-    wide_job = partial(job, digits, small_cnn, adam, 64)
-    cases = [
-        ("Iris 4-8-3, batch 10, XLA", "default fit()", "tape", iris_job(jit=True, method=tape()), 20, 200),
-        ("MNIST MLP, batch 64, XLA", "default fit()", "tape", mlp_job(jit=True, method=tape()), 3, 6),
-        ("MNIST CNN 16-32, batch 64", "default fit()", "tape", cnn_job(jit=False, method=tape()), 3, 3),
-        ("MNIST CNN 32-64, batch 64", "default fit()", "tape", wide_job(jit=False, method=tape()), 2, 2),
-    ]
-    table = Table("workload", "a", "b", "a, s/epoch", "b, s/epoch", "a / b", title="Median of alternating rounds")
-    for name, a, b, work, slow_epochs, fast_epochs in cases:
-        measured = alternate(keras_default(work, slow_epochs), ours(work, fast_epochs), rounds)
-        _row(table, name, a, b, measured)
-    for method in (tape(), fit()):
-        with_statistics, plain = (cnn_job(jit=False, method=method, statistics=on) for on in (True, False))
-        measured = alternate(ours(with_statistics, 2), ours(plain, 2), rounds)
-        _row(
-            table, "MNIST CNN 16-32, batch 64", f"{method.name}, gradient statistics", f"{method.name}, none", measured
-        )
-    with tempfile.TemporaryDirectory() as store:
-        os.environ["HARNESS_STORE"] = store
-        measured = alternate(whole_run(5, 6), bare_script(digits, 5, 6), max(1, rounds // 2))
-    _row(table, "MNIST CNN 16-32, 5 folds × 6 epochs", "harness run method=fit", "bare Keras script", measured)
-    Console(width=120).print(table)
+    """Measure, keep, print, draw."""
+    parser = argparse.ArgumentParser(description="Measure speed side by side; parts go into results/speed.json.")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=["workloads", "folds", "growth", "sweeps"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round, one workload, nothing kept: does it run?")
+    parser.add_argument("--against", help="the commit whose default study is the other one of `quickstart`")
+    parser.add_argument("--draw", action="store_true", help="only draw and print what was measured before")
+    parser.add_argument("--alone", nargs=2, metavar=("WORKLOAD", "CONTENDER"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.alone:
+        alone(*chosen.alone)
+        return
+    if "quickstart" in chosen.only and not chosen.against:
+        parser.error("quickstart needs --against COMMIT")
+    results = {} if chosen.quick or not RESULTS.exists() else json.loads(RESULTS.read_text())
+    for part in () if chosen.draw else chosen.only:
+        began = time.perf_counter()
+        argument = chosen.against if part == "quickstart" else 1 if chosen.quick else chosen.rounds
+        results[part] = globals()[f"measure_{part}"](argument)
+        results.setdefault("origin", {})[part] = origin(time.perf_counter() - began)
+    if not chosen.quick:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        figure.draw(results, RESULTS.with_name("speed.png"))
+    show(results, Console(width=130))
 
 
-def _row(table: Table, name: str, a: str, b: str, measured: tuple[float, float, float]) -> None:
-    slow, fast, ratio = measured
-    table.add_row(name, a, b, f"{slow:.4g}", f"{fast:.4g}", f"{ratio:.3g} ×")
+def alone(workload: str, contender: str) -> None:
+    """In this process only: print the peak MiB and the seconds of the first call."""
+    timed = of_workload(workloads()[workload])[contender]()
+    began = time.perf_counter()
+    timed()
+    print(sweeps.own_peak_mib(), time.perf_counter() - began)
+
+
+def origin(seconds: float) -> dict[str, Any]:
+    """Where and from what a part was measured."""
+    described = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
+    commit = subprocess.run(described, cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+    machine = {"system": platform.system(), "machine": platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    return {"commit": commit, "date": time.strftime("%Y-%m-%d"), "seconds": round(seconds), **machine}
+
+
+def show(results: dict[str, Any], console: Console) -> None:
+    """The tables."""
+    if "workloads" in results:
+        table = Table("workload", "contender", "first call, s", "s/epoch", "least to most", "times as long as tape")
+        for one in results["workloads"].values():
+            for name, each in one["contenders"].items():
+                times = "" if name == "tape" else f"{one['times'][name]:.3g}"
+                spread = f"{each['least_s']:.3g} to {each['most_s']:.3g}"
+                table.add_row(one["name"], name, f"{each['first_s']:.3g}", f"{each['epoch_s']:.4g}", spread, times)
+        console.print(table)
+    for key, one in results.get("folds", {}).items():
+        numbers = ", ".join(f"{name} {value:,.0f}" for name, value in one["fold_steps_per_s"].items())
+        console.print(f"Iris, {key} folds as one program, fold-steps a second: {numbers}")
+    table = Table("work", "to reach", "measured", "")
+    for target in TARGETS:
+        table.add_row(target.work, *target.judged(results))
+    console.print(table)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Whole commands in processes of their own: sweeps of 1 to 480 jobs, and a whole run against a bare Keras script."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_COMMON = ("study=sweep", "dataset=iris", "model=iris_mlp", "jit_compile=true", "cv.folds=5", "epochs=20")
+_INITIALIZERS = "initializer=ones,glorot_uniform,he_normal,he_uniform"
+_GRID = ("optimizer=sgd,adam,rmsprop", _INITIALIZERS, "batch_size=10,30")
+SWEEPS = {
+    1: (),
+    12: ("optimizer=sgd,adam,rmsprop", _INITIALIZERS),
+    96: (*_GRID, "seed=0,1,2,3"),
+    480: (*_GRID, "seed=" + ",".join(map(str, range(20)))),
+}
+
+
+def sweep(jobs: int, method: str, *more: str) -> float:
+    """Seconds of `harness run` from command to summary, imports included, into a fresh store."""
+    command = [sys.executable, "-m", "harness.cli", "run", "-m", *_COMMON, f"method={method}", *SWEEPS[jobs], *more]
+    with tempfile.TemporaryDirectory() as store:
+        began = time.perf_counter()
+        done = subprocess.run(
+            command, env={**os.environ, "HARNESS_STORE": store}, capture_output=True, text=True, check=False
+        )
+        seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return seconds
+
+
+def plan(jobs: int) -> float:
+    """Seconds of `harness plan` on so many jobs."""
+    seeds = ",".join(map(str, range(-(-jobs // 24))))
+    settings = () if jobs == 1 else ("-m", *_GRID, f"seed={seeds}")
+    command = [sys.executable, "-m", "harness.cli", "plan", *_COMMON, *settings]
+    with tempfile.TemporaryDirectory() as store:
+        began = time.perf_counter()
+        subprocess.run(command, env={**os.environ, "HARNESS_STORE": store}, capture_output=True, check=True)
+        return time.perf_counter() - began
+
+
+def peak_mib(workload: str, contender: str) -> tuple[float, float]:
+    """Peak resident MiB of a process that trains one contender, and seconds of its first call."""
+    command = [sys.executable, str(Path(__file__).with_name("bench.py")), "--alone", workload, contender]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak, first = map(float, done.stdout.split()[-2:])
+    return peak, first
+
+
+def own_peak_mib() -> float:
+    """Peak resident MiB of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def quickstarts(commit: str, rounds: int = 2) -> dict[str, list[float]]:
+    """Seconds of the default study here (``now``) and at a commit (``then``), alternating, each into a fresh store."""
+    root = Path(__file__).parents[2]
+    seconds: dict[str, list[float]] = {"now": [], "then": []}
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder) / "then"
+        subprocess.run(["git", "worktree", "add", "-q", "--detach", str(other), commit], cwd=root, check=True)
+        try:
+            for number in range(rounds):
+                for name, checkout in (("now", root), ("then", other)):
+                    variables = {"HARNESS_STORE": f"{folder}/{name}{number}", "PYTHONPATH": str(checkout)}
+                    began = time.perf_counter()
+                    subprocess.run(
+                        [sys.executable, "-m", "harness.cli", "run", "experiment=quickstart"],
+                        cwd=checkout, env={**os.environ, **variables}, capture_output=True, check=True,
+                    )  # fmt: skip
+                    seconds[name].append(time.perf_counter() - began)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(other)], cwd=root, check=True)
+    return seconds

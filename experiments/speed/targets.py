@@ -1,0 +1,68 @@
+"""What is to be reached, and by how much it was met or missed, from the measured JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Results = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the table.
+
+    Attributes:
+        work: what is measured.
+        unit: of the number: ``s``, or ``×`` of a ratio.
+        bound: to be reached.
+        least: whether the number has to be at least the bound, else at most.
+        find: the number in the results; KeyError where it was not measured.
+    """
+
+    work: str
+    unit: str
+    bound: float
+    least: bool
+    find: Callable[[Results], float]
+
+    def judged(self, results: Results) -> tuple[str, str, str]:
+        """Bound, measured number, and whether it is met, in words."""
+        bound = f"{'≥' if self.least else '≤'} {self.bound:g} {self.unit}"
+        try:
+            number = self.find(results)
+        except KeyError:
+            return bound, "-", "not measured"
+        share = number / self.bound if self.least else self.bound / number
+        words = "met" if share >= 1 else "missed"
+        return bound, f"{number:.3g} {self.unit}", f"{words}, by {abs(share - 1):.0%}"
+
+
+def _times(workload: str, slow: str) -> Callable[[Results], float]:
+    return lambda results: float(results["workloads"][workload]["times"][slow])
+
+
+def _seconds(key: str) -> Callable[[Results], float]:
+    return lambda results: float(results["sweeps"]["seconds"][key])
+
+
+TARGETS = (
+    Target("sweep of 96 jobs × 5 folds × 20 epochs of Iris by tape, all of the command", "s", 40, False,
+           _seconds("96 tape")),
+    Target("sweep of 12 such jobs by fit ÷ by tape", "×", 10, True,
+           lambda results: _seconds("12 fit")(results) / _seconds("12 tape")(results)),
+    Target("harness plan, 1 job", "s", 3, False, _seconds("plan 1")),
+    Target("harness plan, 1,000 jobs", "s", 20, False, _seconds("plan 1000")),
+    Target("Iris, one fold, default fit() ÷ tape", "×", 600, True, _times("iris", "default fit()")),
+    Target("Iris, one fold, JAX's scan ÷ tape", "×", 1, True, _times("iris", "JAX, one scan")),
+    Target("Iris, 10 folds as one program, JAX's vmap ÷ lanes", "×", 0.9, True,
+           lambda results: float(results["folds"]["10"]["times"])),
+    Target("MNIST MLP, default fit() ÷ tape", "×", 5, True, _times("mlp", "default fit()")),
+    Target("MNIST MLP, tuned fit() ÷ tape", "×", 3, True, _times("mlp", "tuned fit()")),
+    Target("MNIST CNN 16-32, default fit() ÷ tape", "×", 2.2, True, _times("cnn", "default fit()")),
+    Target("MNIST CNN 32-64, default fit() ÷ tape", "×", 1.8, True, _times("wide", "default fit()")),
+    Target("VGG-style CNN, default fit() ÷ tape", "×", 1, True, _times("vgg", "default fit()")),
+    Target("default study, now ÷ at the commit given", "×", 0.75, False,
+           lambda results: float(results["quickstart"]["times"])),
+)  # fmt: skip
