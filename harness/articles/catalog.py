@@ -29,6 +29,7 @@ class Article:
         claims: each as written in the file, see `harness.articles.claims`.
         attribution: of which two methods' difference is shared out among ingredients, as written in the
             file, see `harness.articles.attribution`; None where no study was made for it.
+        finals: studies of so many runs that only their last epoch is kept in the results.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Article:
     methods: tuple[str, ...]
     claims: tuple[Mapping[str, Any], ...]
     attribution: Mapping[str, Any] | None = None
+    finals: tuple[str, ...] = ()
 
     @property
     def results(self) -> Path:
@@ -71,6 +73,7 @@ def find_article(key: str, folder: Path | None = None) -> Article:
             methods=tuple(text["methods"]),
             claims=tuple(text["claims"]),
             attribution=text.get("attribution"),
+            finals=tuple(text.get("finals", ())),
         )
     except OSError as error:
         raise InputError("KEY", key, f"an article with a readable {file.name}", f"restore {file}") from error

@@ -41,9 +41,7 @@ def judge_difference(
     mean = float(np.mean(differences))
     bounds = paired_tests.paired_interval(differences.tolist(), *rows)
     p = paired_tests.corrected_t_test(differences.tolist(), *rows)
-    interval = (mean, mean) if mean == 0 else None  # one run with no difference at all needs no interval
-    if bounds[0] is not None and bounds[1] is not None:
-        interval = bounds[0], bounds[1]
+    interval = None if bounds[0] is None or bounds[1] is None else (bounds[0], bounds[1])
     tail = "" if p is None or math.isnan(p) else f", corrected p {p:.2g}"
     shown = f", 95 % interval {in_words(interval)}" if interval else ", one run, no interval"
     return Finding(

@@ -39,19 +39,20 @@ class StudyResults:
     provenance: Mapping[str, Any]
 
 
-def save_results(results: StudyResults, folder: Path) -> list[Path]:
+def save_results(results: StudyResults, folder: Path, *, finals: bool = False) -> list[Path]:
     """Write a study's results; equal results give equal bytes.
 
     Per-variable gradient norms and steps a second are left out; every other number is kept to the bit.
 
     Args:
         folder: made when missing.
+        finals: keep each fold's last epoch only.
 
     Returns:
         The two files written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [_shortened(job) for job in results.jobs]
+    jobs = [_shortened(job, finals=finals) for job in results.jobs]
     frames = [history_frame(job.folds).assign(job=place) for place, job in enumerate(jobs)]
     table = pd.concat(frames, ignore_index=True)
     files = [folder / f"{results.study}.parquet", folder / f"{results.study}.json"]
@@ -119,7 +120,7 @@ def _write_table(table: pd.DataFrame, file: Path) -> None:
     table.to_parquet(file, index=False, compression="zstd", compression_level=_LEVEL, **packing)
 
 
-def _shortened(job: JobResult) -> JobResult:
+def _shortened(job: JobResult, *, finals: bool) -> JobResult:
     folds = tuple(
         replace(
             fold,
@@ -128,7 +129,7 @@ def _shortened(job: JobResult) -> JobResult:
                     record.epoch,
                     {name: value for name, value in record.metrics.items() if not name.endswith(_LEFT_OUT)},
                 )
-                for record in fold.history
+                for record in fold.history[-1 if finals else 0 :]
             ),
         )
         for fold in job.folds

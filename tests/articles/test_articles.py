@@ -30,7 +30,6 @@ CLAIM = {
     "method": "fit",
     "metric": "val/loss",
     "claimed": 0.5,
-    "tolerance": 0.1,
     "reason": "made up",
 }
 
@@ -112,6 +111,16 @@ def test_the_same_results_give_the_same_bytes_without_what_is_left_out(tmp_path:
     assert set(kept.metric_names()) == {"train/loss", "grad/norm/mean"}
 
 
+def test_of_very_many_runs_the_last_epoch_is_enough(tmp_path: Path) -> None:
+    job = make_job("fit", {"train/loss": [[0.5, 0.25], [0.5, 0.125]]})
+    save_results(results(job), tmp_path, finals=True)
+    (kept,) = load_results(tmp_path, "heart").jobs
+    assert kept.epochs == 2
+    assert [[(r.epoch, r.metrics["train/loss"]) for r in fold.history] for fold in kept.folds] == [
+        *([(2, 0.25)], [(2, 0.125)]),
+    ]
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_committed_results_are_small(key: str) -> None:
     sizes = {file.name: file.stat().st_size for file in find_article(key).results.iterdir()}
@@ -148,9 +157,18 @@ def test_missing_and_unreadable_results_are_told_apart_from_none(tmp_path: Path)
         ({"epoch": 21}, "a number from 1 to 20"),
         ({"epoch": "first"}, "last, or a number"),
         ({"check": "series", "claimed": [0.5] * 21}, "21 numbers are claimed of 20 epochs"),
-        ({"check": "pair", "a": "fit", "b": "fit", "method": None, "claimed": "lower"}, "below or above or equal"),
-        ({"check": "match", "a": "fit", "b": "fit", "method": None, "claimed": "alike"}, "equal or different"),
-        ({"check": "converge", "a": "fit", "b": "fit", "method": None, "claimed": "agree"}, "differ, then agree"),
+        (
+            {"check": "pair", "a": "fit", "b": "fit", "method": None, "tolerance": 0.1, "claimed": "lower"},
+            "below or above or equal",
+        ),
+        (
+            {"check": "match", "a": "fit", "b": "fit", "method": None, "tolerance": 0.1, "claimed": "alike"},
+            "equal or different",
+        ),
+        (
+            {"check": "converge", "a": "fit", "b": "fit", "method": None, "tolerance": 0.1, "claimed": "agree"},
+            "differ, then agree",
+        ),
         ({"check": "slower", "a": "fit", "b": "fit", "method": None, "metric": None, "claimed": "below"}, "above"),
     ],
 )
@@ -167,9 +185,10 @@ def test_the_same_id_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_claim_carries_its_text_and_its_finding(tmp_path: Path) -> None:
     jobs = results(make_job("fit", {"val/loss": [[0.9, 0.4], [0.8, 0.5]]}))
-    (claim,) = check_claims(article(tmp_path, CLAIM | {"by": "us"}), {"heart": jobs})
-    assert (claim.id, claim.by, claim.claimed, claim.tolerance, claim.reason) == ("loss", "us", 0.5, 0.1, "made up")
-    assert (claim.verdict, claim.measured, claim.n) == ("holds", pytest.approx(0.45), 2)
+    text = CLAIM | {"by": "us", "check": "rise", "claimed": "above", "tolerance": 0.1}
+    (claim,) = check_claims(article(tmp_path, text), {"heart": jobs})
+    assert (claim.id, claim.by, claim.claimed, claim.tolerance, claim.reason) == ("loss", "us", "above", 0.1, "made up")
+    assert (claim.verdict, claim.measured, claim.n) == ("refuted", 0.0, 2)
 
 
 def test_the_command_prints_all_of_a_claim(call: Call) -> None:

@@ -28,7 +28,7 @@ METRICS = (
 )  # fmt: skip
 # The stems of each article's figures, and what its studies vary.
 FIGURES = {
-    "iris_parity": {"curves", "batch_sizes", "random_starts"},
+    "iris_parity": {"curves", "batch_sizes", "random_starts", "distribution"},
     "vgg_mnist": {"epochs"},
     "mnist_kfold": {"digits", "network", "curves", "attribution"},
     "heart": {"one_split", "many_splits"},
@@ -36,6 +36,7 @@ FIGURES = {
 }
 SETTINGS = {
     "iris_parity": [{"batch_size": size} for size in (10, 5, 30, 50)],
+    "iris_parity_distribution": [{"batch_size": size} for size in (10, 5)],
     "iris_parity_random": [
         {"batch_size": 10, "initializer": name} for name in ("glorot_uniform", "he_normal", "random_normal")
     ],

@@ -177,7 +177,7 @@ def test_equal_studies_give_equal_pages() -> None:
 
 def test_claims_without_results_are_told_as_unchecked(tmp_path: Path) -> None:
     (tmp_path / "heart").mkdir()
-    claim = {"says": "fit ends low", "check": "value", "claimed": 0.1, "method": "fit", "metric": "val/loss"}
+    claim = {"says": "fit ends low", "check": "rise", "claimed": "equal", "method": "fit", "metric": "val/loss"}
     claim |= {"tolerance": 1.0, "reason": "made up"}
     written = {
         "title": "An article <1>",
@@ -203,7 +203,7 @@ def test_claims_without_results_are_told_as_unchecked(tmp_path: Path) -> None:
         "the committed results have no method later",
     ]
     (measured,) = [claim.measured for claim in checked.claims]
-    assert table.rows[0][2] == "0.1"
+    assert table.rows[0][2] == "equal"
     assert table.rows[0][3].startswith(f"{measured:.4g}")
     assert "tolerance 1.0: made up" in table.rows[0][5]
     assert "Of the article’s claims, the one holds." in found.text

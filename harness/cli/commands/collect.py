@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     for study in options.study or article.studies:
         jobs = read_study(store, study)
         origin = study_origin(store, jobs) | {"machine": machine()}
-        for file in save_results(StudyResults(study, tuple(jobs), origin), options.out or article.results):
+        results, folder = StudyResults(study, tuple(jobs), origin), options.out or article.results
+        for file in save_results(results, folder, finals=study in article.finals):
             print(file)
         if study == "mnist_kfold":  # the one article that shows its data and its network
             from harness.cli.sweep.illustrate import illustrate

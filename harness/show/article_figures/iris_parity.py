@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from harness.articles.results import StudyResults
-from harness.articles.select import find_group, find_job
+from harness.articles.select import finals, find_group, find_job
 from harness.records import JobResult
 from harness.show.article_figures.panels import (
     ARTICLE,
@@ -26,6 +28,7 @@ from harness.show.curves import Style
 _UNITS = {"train/loss": "training loss (mean per row)", "train/accuracy": "training accuracy (fraction)"}
 _SHORT = {"train/loss": "training loss", "train/accuracy": "training accuracy"}
 _METRICS = tuple(_UNITS)
+_PRINTED = 0.9733
 _INITIALIZERS = ("glorot_uniform", "he_normal", "random_normal")
 
 
@@ -96,6 +99,26 @@ def _random_starts(results: Mapping[str, StudyResults], folder: Path) -> Drawing
     return Drawing("random_starts", figure, caption, shown, _METRICS)
 
 
+def _distribution(results: Mapping[str, StudyResults], folder: Path) -> Drawing:
+    sizes, metric, rows = (10, 5), "train/accuracy", 150
+    jobs = [find_job(results["iris_parity_distribution"].jobs, "tape", {"batch_size": size}) for size in sizes]
+    count = len(jobs[0].folds)
+    figure, grid = sheet(1, 2, f"Iris, initial weights all ones: where {count} orders of the rows end after 200 epochs")
+    right = [np.rint(finals(job, metric) * rows).astype(int) for job in jobs]
+    ends = min(map(min, right)) - 1, max(map(max, right)) + 1
+    for axes, size, found in zip(grid.flat, sizes, right):
+        values, counts = np.unique(found, return_counts=True)
+        axes.bar(values / rows, counts / count, width=0.8 / rows, color=FIT.colour, label="orders of the rows")
+        share = float(np.mean(found == round(_PRINTED * rows)))
+        axes.axvline(_PRINTED, color=ARTICLE.colour, linestyle="--", label=f"printed: {_PRINTED}")
+        label(axes, "share of orders", f"batch size {size}: {100 * share:.1f} % end at {_PRINTED}")
+        axes.set_xlabel("training accuracy of the last epoch (fraction)")
+        axes.set_xlim(ends[0] / rows, ends[1] / rows)
+    caption = f"150 rows, n = {count} orders, each in all 200 epochs; trained by the tape as lanes of one program"
+    finish(figure, grid.flat, caption)
+    return Drawing("distribution", figure, caption, jobs, (metric,))
+
+
 def _drawn_metrics() -> list[str]:
     return [name for metric in _METRICS for name in (metric, metric.replace("train/", "reported/"))]
 
@@ -104,4 +127,5 @@ PLATES = (
     Plate(("iris_parity",), _both_methods),
     Plate(("iris_parity",), _batch_sizes),
     Plate(("iris_parity_random",), _random_starts),
+    Plate(("iris_parity_distribution",), _distribution),
 )
