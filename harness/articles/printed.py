@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from harness.analyse import paired_tests
+from harness.analyse.shares import clopper_pearson
 from harness.articles.finding import Finding, in_words
 from harness.articles.select import curves, finals, find_group, find_job
 from harness.records import JobResult
@@ -117,11 +117,3 @@ def likely(
         f"low or lower in {below}; median {middle:.{digits}f}, {values.min():.{digits}f} to {values.max():.{digits}f}",
         n=n,
     )
-
-
-def clopper_pearson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact confidence interval of a share, from so many hits among n."""
-    tail = (1 - confidence) / 2
-    low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
-    high = float(special.betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
-    return low, high
