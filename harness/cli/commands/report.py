@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli.sweep.page import page_name, save_page, save_text, study_page, today
 from harness.cli.terminal.study_arguments import study_parser
 from harness.errors import InputError, shell_word
-from harness.location import file_word
 
 if TYPE_CHECKING:
-    from harness.articles.checked import CheckedArticle
-    from harness.articles.results import StudyResults
-    from harness.records import JobResult
     from harness.show.html.document import Report
-    from harness.store.connect import Store
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,23 +56,26 @@ def _require_consistent(options: argparse.Namespace) -> None:
         raise InputError("--out", str(options.out), "a folder, with --all", "name a folder")
     if options.out and not options.all and options.out.is_dir():
         raise InputError(
-            "--out", str(options.out), "a file", f"use --out {shell_word(str(options.out / _file_name(options.study)))}"
+            "--out", str(options.out), "a file", f"use --out {shell_word(str(options.out / page_name(options.study)))}"
         )
 
 
 def _write_one(options: argparse.Namespace) -> Path:
     from harness.articles.catalog import KEYS
     from harness.location import store_folder
-    from harness.show.html.render import render_report
 
     if options.study in KEYS and not (options.store or options.uri):
         report, folder = _of_article(options.study), store_folder()
     else:
         from harness.store.connect import open_store
+        from harness.store.read import read_study
 
         store = open_store(options.uri, create=False)
-        report, folder = _of_study(store, options.study), store.folder or store_folder()
-    return _save(render_report(report), options.out or folder / "reports" / _file_name(options.study))
+        report, folder = (
+            study_page(store, options.study, read_study(store, options.study)),
+            store.folder or store_folder(),
+        )
+    return save_page(report, options.out or folder / "reports" / page_name(options.study))
 
 
 def _write_all(out: Path | None) -> list[Path]:
@@ -86,7 +84,7 @@ def _write_all(out: Path | None) -> list[Path]:
     from harness.articles.checked import checked_article
     from harness.location import store_folder
     from harness.show.html.document import article_report
-    from harness.show.html.render import IndexRow, render_index, render_report
+    from harness.show.html.render import IndexRow, render_index
 
     folder = out or store_folder() / "reports"
     rows, files = [], []
@@ -95,10 +93,10 @@ def _write_all(out: Path | None) -> list[Path]:
         if not checked.results:
             rows.append(IndexRow(checked, None, ()))
             continue
-        report = article_report(checked, written=_today())
-        files.append(_save(render_report(report), folder / _file_name(article.key)))
+        report = article_report(checked, written=today())
+        files.append(save_page(report, folder / page_name(article.key)))
         rows.append(IndexRow(checked, files[-1].name, tuple((study.name, study.headline) for study in report.studies)))
-    return [_save(render_index(rows, written=_today()), folder / "index.html"), *files]
+    return [save_text(render_index(rows, written=today()), folder / "index.html"), *files]
 
 
 def _of_article(key: str) -> Report:
@@ -110,58 +108,4 @@ def _of_article(key: str) -> Report:
     if not checked.results:
         allowed = "an article with committed results"
         raise InputError("STUDY", key, allowed, f"harness report {key} --store, or first harness collect {key}")
-    return article_report(checked, written=_today())
-
-
-def _of_study(store: Store, study: str) -> Report:
-    from harness.show.html.document import study_report
-    from harness.store.read import read_study
-
-    results = _with_origin(store, study, read_study(store, study))
-    article = _article_of(study)
-    source = "Numbers are of the study’s records in the store."
-    if article:
-        source += f" Claims are checked on the results committed in experiments/{article.article.key}/results."
-    return study_report(results, written=_today(), source=source, article=article)
-
-
-def _with_origin(store: Store, study: str, jobs: Sequence[JobResult]) -> StudyResults:
-    """The jobs with what their runs say of origin and of each method's settings."""
-    from harness.articles.results import StudyResults
-    from harness.store.read import study_origin
-
-    runs = {job.method: store.client.get_run(job.run_id).data for job in jobs}
-    methods = {
-        label: {key.removeprefix("method."): text for key, text in run.params.items() if key.startswith("method.")}
-        for label, run in runs.items()
-    }
-    origin = study_origin(store, jobs) | {"methods": methods}
-    hosts = sorted({run.tags["host"] for run in runs.values() if "host" in run.tags})
-    return StudyResults(study, tuple(jobs), origin | ({"hosts": hosts} if hosts else {}))
-
-
-def _article_of(study: str) -> CheckedArticle | None:
-    """The article a study belongs to, unless none of its results is committed."""
-    from harness.articles.catalog import all_articles
-    from harness.articles.checked import checked_article
-
-    for article in all_articles():
-        if study in article.studies:
-            checked = checked_article(article)
-            return checked if checked.results else None
-    return None
-
-
-def _save(text: str, file: Path) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def _file_name(study: str) -> str:
-    """A study may be called anything; its file is named by what every file system takes."""
-    return (file_word(study) or "study") + ".html"
-
-
-def _today() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d")
+    return article_report(checked, written=today())

@@ -12,6 +12,7 @@ from harness.analyse.axes import METHOD, design_of
 from harness.analyse.compare import Comparison, compare
 from harness.analyse.groups import headline_metrics
 from harness.analyse.sweep.overview import Sweep, sweep_of
+from harness.cli.sweep.page import page_name, save_page, study_page
 from harness.digests import digest_settings
 from harness.errors import InputError
 from harness.location import file_word, store_folder
@@ -42,17 +43,28 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
     else:
         print_table(comparisons[0], output)
     drawn = save_summary_figures(jobs, figure_folder(store, study), sweeps[:1]) if figures else []
+    page = (
+        [save_page(study_page(store, study, jobs), _beside(store) / "reports" / page_name(study))]
+        if figures and sweeps
+        else []
+    )
     texts = _sweep_texts(sweeps) if sweeps else _comparison_texts(comparisons)
-    run_id = _record(store, study, texts, drawn)
+    run_id = _record(store, study, texts, [*drawn, *page])
     for file in drawn:
         if file.suffix == ".png":
             messages.print(f"figure: {file}", highlight=False, soft_wrap=True)
+    for file in page:
+        messages.print(f"page: {file}", highlight=False, soft_wrap=True)
     messages.print(f"comparison run: {run_id}; every run in MLflow: harness ui", highlight=False)
 
 
 def figure_folder(store: Store, study: str) -> Path:
     """Where a study's figures go: beside a local store, else in the default store's folder."""
-    return (store.folder or store_folder()) / "figures" / study
+    return _beside(store) / "figures" / study
+
+
+def _beside(store: Store) -> Path:
+    return store.folder or store_folder()
 
 
 def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:

@@ -60,7 +60,8 @@ def plot_axis(axes: Axes, effect: Effect, sweep: Sweep) -> None:
         for one in sweep.effects.interactions
         if effect.name in one.names and one.verdict == "different"
     ]
-    depends = f"\nand depends on {', '.join(partners)}" if partners else ""
+    average = " on average" if effect.verdict == "inconclusive" else ""
+    depends = f"{average},\ndepends on {', '.join(partners)}" if partners else ""
     axes.set_title(f"{effect.name}\n{share}{effect.verdict}{depends}", fontsize=_TEXT)
 
 
