@@ -33,6 +33,7 @@ FIXES = {
     "target_shape": "give y and the predictions one shape: y[:, None] for predictions of shape (n, 1)",
     "logits": "make from_logits say what the model's last layer puts out",
     "log_clip": "use a Keras cross-entropy, which works on the logits, in place of a hand-written log",
+    "perturbed_weights": "take the gradient at the weights that it is applied to, in one pass a step",
     "update_rule": "update through optimizer.apply(gradients, variables), which does all that is configured",
     "clipping": "hand the tape's gradients to the optimizer; clip by its own clipvalue, clipnorm or global_clipnorm",
     "gradient_noise": "hand the tape's gradients to the optimizer as they are",

@@ -137,7 +137,7 @@ class _Detective:
 
     def finish(self, history: Mapping[str, Any], lengths: Sequence[int]) -> None:
         """After the run: name what only all steps together tell, and put every finding into its epoch."""
-        self._steps.finish()
+        self._steps.finish(lengths)
         self.idles.finish(lengths)
         self.report.finish(history, lengths)
         self.findings.locate(lengths)

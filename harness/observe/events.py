@@ -84,6 +84,7 @@ class Apply:
         settings: its other plain settings, as `harness.observe.state.settings` has them.
         variables: index of each variable among the trainable ones; -1 for anything else.
         gradients: as handed over, before clipping.
+        start: the model's trainable variables before.
         before: the optimizer's own variables before; empty if it was not built yet.
         after: and after.
         state: all state variables after.
@@ -96,6 +97,7 @@ class Apply:
     settings: tuple[tuple[str, Any], ...]
     variables: tuple[int, ...]
     gradients: tuple[np.ndarray | None, ...]
+    start: State
     before: State
     after: State
     state: State

@@ -67,7 +67,7 @@ class Journal:
     Attributes:
         rows: of the training part, to recognise.
         trainable: number of trainable variables.
-        keep: after which steps the state is kept; all states would not fit into memory.
+        keep: after which steps the state is kept, the last one's apart; all states would not fit into memory.
         steps: rows of each step.
         predictions: of each step, shape (rows, …).
         penalties: the model's own losses in each step.
@@ -89,14 +89,15 @@ class Journal:
 
     def step(self, step: Step) -> None:
         """Take a step."""
-        calls = [passed.call for passed in step.passes]
+        calls = [passed.call for passed in step.measured]
         self.steps.append(np.concatenate([self.rows.find(call.x) for call in calls]))
         self.predictions.append(concatenate([call.predictions for call in calls]))
         self.penalties.append(float(np.mean([call.penalty for call in calls])))
         self.log.append(_log_row(step, self.trainable))
         self.times.append(time.perf_counter() - self._began)
-        if step.number in self.keep:
-            self.states[step.number] = step.after
+        if step.number - 1 in self.keep:
+            # As the next step finds it: weights may have been set for validation only, and put back.
+            self.states[step.number - 1] = step.before
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Validation and other calls without a step leave no trace here."""
@@ -115,7 +116,7 @@ def _log_row(step: Step, trainable: int) -> np.ndarray:
     Gradients are the step's own, before clipping; NaN where nobody saw any.
     """
     gradients = own(step)
-    before, after = step.before[:trainable], step.after[:trainable]
+    before, after = step.before[:trainable], step.updated[:trainable]
     dense = [gradients.get(place, np.zeros_like(weight)) for place, weight in enumerate(before)]
     squares = [_square(gradient) if gradients else np.nan for gradient in dense]
     zeros = sum(int(np.count_nonzero(gradient == 0)) for gradient in dense)

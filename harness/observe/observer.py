@@ -27,7 +27,7 @@ from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss
 from harness.observe.state import settings, state_variables
-from harness.observe.tensors import array_of, symbolic, under_xla
+from harness.observe.tensors import array_of, parts, symbolic, under_xla
 from harness.trees import Tree, leaves, like
 
 _LOSS_FUNCTIONS = (
@@ -210,45 +210,45 @@ class Observer:
                 if not outermost or observer._delivering:
                     return original(self, grads, given)
                 before = [tf.convert_to_tensor(variable) for variable in self.variables] if self.built else []
+                start = observer._read_state()[: len(observer._trainable)]
                 rate = tf.cast(tf.convert_to_tensor(self.learning_rate), tf.float32)
                 result = original(self, grads, given)
-            observer._emit_apply(self, grads, given, before, rate)
+            observer._emit_apply(self, grads, given, (start, before), rate)
             return result
 
         return apply
 
     def _emit_apply(
-        self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, before: list[Any], rate: Any
+        self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
     ) -> None:
-        variables = optimizer._trainable_variables if given is None else given
-        places = tuple(self._place(variable) for variable in variables)
+        places = tuple(map(self._place, optimizer._trainable_variables if given is None else given))
         number = self._number(optimizer)
         after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
         present = [place for place, grad in enumerate(grads) if grad is not None]
-        counts = (len(present), len(before), len(after), 1)
+        counts = (len(present), *map(len, then), len(after), 1)
         set_to = tuple(settings(optimizer).items())
-        scale = getattr(optimizer, "dynamic_scale", None)
-        scale_place = [place for place, variable in enumerate(optimizer.variables) if variable is scale][:1]
+        fixed, dynamic = optimizer.loss_scale_factor or 1.0, getattr(optimizer, "dynamic_scale", None)
+        dynamic_at = [place for place, variable in enumerate(optimizer.variables) if variable is dynamic][:1]
 
         def event(values: Sequence[np.ndarray]) -> Event:
-            ends = np.cumsum(counts)
-            found = dict(zip(present, values[: ends[0]]))
-            then = values[ends[0] : ends[1]] or values[ends[1] : ends[2]]
+            handed, start, before, later, (used,), state = parts(values, counts)
+            found = dict(zip(present, handed))
             return Apply(
                 optimizer=number,
                 kind=type(optimizer).__name__,
-                scale=float(then[scale_place[0]]) if scale_place else float(optimizer.loss_scale_factor or 1.0),
-                rate=float(values[ends[2]]),
+                scale=float((before or later)[dynamic_at[0]] if dynamic_at else fixed),
+                rate=float(used),
                 settings=set_to,
                 variables=places,
                 gradients=tuple(found.get(place) for place in range(len(grads))),
-                before=tuple(values[ends[0] : ends[1]]),
-                after=tuple(values[ends[1] : ends[2]]),
-                state=tuple(values[ends[3] :]),
+                start=start,
+                before=before,
+                after=later,
+                state=state,
             )
 
         dense = [tf.convert_to_tensor(grads[place]) for place in present]
-        self._emit(event, [*dense, *before, *after, rate, *self._read_state()])
+        self._emit(event, [*dense, *then[0], *then[1], *after, rate, *self._read_state()])
 
     @contextmanager
     def _deeper(self) -> Iterator[bool]:

@@ -5,18 +5,25 @@ changed or an optimizer was applied. Of the calls before a gradient, the one tha
 through is the one whose predictions a loss was computed from; the others are idle: validation, or
 a forward pass too many. Weights that change with neither a gradient nor an optimizer were assigned
 between steps, where the loop uses a tape at all.
+
+Weights that change after a gradient without an optimizer were updated by hand, or only moved for another
+gradient: so in sharpness-aware minimisation (Foret et al. 2021, algorithm 1), where they are put back
+before or after an optimizer gets that gradient. Which it was shows at the next update.
+
+An optimizer that is applied to none of the model's variables is of no concern here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss, State
-from harness.trees import leaves
+from harness.trees import leaves, same_arrays
 
+_PUT_BACK = 1e-3  # relative; of a perturbation that is taken off again, with what both roundings leave
 _PENDING = 3  # calls that may turn out to have led to a gradient; more are never needed, and each holds all weights
 
 
@@ -39,6 +46,10 @@ class Step:
         applies: the optimizer calls that made it; empty when the weights were assigned by hand.
         before: all state variables when its first pass began.
         after: and when the next call found them.
+        updated: and as the optimizer left them, a perturbation taken off; what is set afterwards is no part
+            of the update.
+        perturbed: passes before the others, from whose gradient the weights were perturbed for them; empty
+            where the gradient was taken at the weights that it was applied to.
     """
 
     number: int
@@ -46,11 +57,15 @@ class Step:
     applies: tuple[Apply, ...]
     before: State
     after: State
+    updated: State
+    perturbed: tuple[Pass, ...] = ()
 
     @property
-    def updated(self) -> State:
-        """All state variables as the optimizer left them; what is set afterwards is no part of the update."""
-        return self.applies[-1].state if self.applies else self.after
+    def measured(self) -> tuple[Pass, ...]:
+        """The passes over its rows with the weights that it began with."""
+        pairs = list(zip(self.perturbed, self.passes))
+        same = len(self.perturbed) == len(self.passes) and all(same_arrays(a.call.x, b.call.x) for a, b in pairs)
+        return self.perturbed if same else self.passes
 
 
 @dataclass
@@ -89,6 +104,7 @@ class StepAssembler:
         self._trainable, self._on_step, self._on_idle = trainable, on_step, on_idle
         self._on_assigned = on_assigned
         self._open = _Open()
+        self._moved: tuple[_Open, State] | None = None  # by hand, to stay or for another gradient, is not known yet
         self._taped = False
         self.steps = 0
 
@@ -105,7 +121,7 @@ class StepAssembler:
         elif isinstance(event, Gradient):
             self._taped = True
             self._take_pass(event)
-        else:
+        elif any(place >= 0 for place in event.variables):
             if not self._open.passes:
                 self._take_pass(None)
             self._open.applies.append(event)
@@ -113,7 +129,9 @@ class StepAssembler:
     def finish(self, state: State) -> None:
         """End of the loop: close what is open; ``state`` holds all state variables now."""
         # What comes after the last update, such as averages written back, is not part of that step.
-        self._close(self._open.applies[-1].state if self._open.applies else state)
+        last = self._open.applies[-1].state if self._open.applies else state
+        self._close(state if self._put_back(state) else last)
+        self._settle()
         self._idle(len(self._open.calls))
         self._open = _Open()
 
@@ -126,14 +144,53 @@ class StepAssembler:
         if not opened.passes:
             if self._taped:
                 self._idle(len(opened.calls))
+                self._settle()
                 self._on_assigned(self.steps)
                 return
             self._take_pass(None)  # weights assigned by hand, without a tape that was seen
+        if opened.applies or not self._taped:
+            self._emit(opened, state)
+        else:
+            self._settle()
+            self._moved = opened, state
+        self._open = _Open()
+
+    def _emit(self, opened: _Open, after: State) -> None:
+        """Hand on a step, and then the idle calls in it."""
+        put_back = self._put_back(after)
+        updated = opened.applies[-1].state if opened.applies and put_back != "late" else after
+        perturbed: tuple[Pass, ...] = ()
+        if put_back and self._moved is not None:
+            perturbed, opened.late = tuple(self._moved[0].passes), [*self._moved[0].late, *opened.late]
+            self._moved = None
+        self._settle()
         self.steps += 1
-        self._on_step(Step(self.steps, tuple(opened.passes), tuple(opened.applies), opened.passes[0].call.state, state))
+        passes = tuple(opened.passes)
+        before = (*perturbed, *passes)[0].call.state
+        self._on_step(Step(self.steps, passes, tuple(opened.applies), before, after, updated, perturbed))
         for passed in (*opened.late, *opened.calls):
             self._on_idle(passed, self.steps)
-        self._open = _Open()
+
+    def _settle(self) -> None:
+        """Weights that were moved by hand and were not put back were updated so."""
+        if self._moved is not None:
+            (opened, after), self._moved = self._moved, None
+            self._emit(opened, after)
+
+    def _put_back(self, after: State) -> str:
+        """Whether weights moved by hand were put back before the update, or after it: ``early``, ``late`` or not."""
+        if self._moved is None or not self._open.applies or not self._open.passes:
+            return ""
+        (moved, perturbed), apply = self._moved, self._open.applies[0]
+        weights = moved.passes[0].call.state
+        if not self._changed(weights, apply.start):
+            return "early"
+        count = self._trainable
+        size = _length(perturbed[:count], weights[:count])
+        if _length(apply.start, weights[:count]) <= _PUT_BACK * size:
+            return "early"
+        taken_off = [x + (w - p) for x, w, p in zip(self._open.applies[-1].state, weights, perturbed[:count])]
+        return "late" if _length(after[:count], taken_off) <= _PUT_BACK * size else ""
 
     def _take_pass(self, gradient: Gradient | None) -> None:
         opened = self._open
@@ -165,6 +222,8 @@ class StepAssembler:
 
     def _idle(self, count: int) -> None:
         """Hand on the oldest open calls."""
+        if count:
+            self._settle()
         for passed in self._open.calls[:count]:
             self._on_idle(passed, self.steps)
         del self._open.calls[:count]
@@ -183,6 +242,12 @@ def _with_gradient(passed: Pass, more: Gradient) -> Pass:
     sources = (*known.sources, *(v for v, _ in new))
     gradients = (*known.gradients, *(g for _, g in new))
     return replace(passed, gradient=Gradient(known.target, sources, gradients))
+
+
+def _length(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
+    """L2 distance of two lists of arrays."""
+    pairs = zip(one, other)
+    return float(np.sqrt(sum(float(np.sum(np.square(a.astype(np.float64) - b))) for a, b in pairs)))
 
 
 def _from(loss: Loss, call: Call) -> bool:

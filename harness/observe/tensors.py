@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,12 @@ import tensorflow as tf
 def array_of(value: Any) -> np.ndarray:
     """A tensor's value, or an array's copy."""
     return np.array(value.numpy() if hasattr(value, "numpy") else value)
+
+
+def parts(values: Sequence[np.ndarray], counts: Sequence[int]) -> list[tuple[np.ndarray, ...]]:
+    """Values cut into parts of so many; the last part is the rest."""
+    ends = [0, *np.cumsum(counts)]
+    return [tuple(values[begin:end]) for begin, end in zip(ends, [*ends[1:], len(values)])]
 
 
 def symbolic(value: Any) -> bool:

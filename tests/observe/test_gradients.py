@@ -19,11 +19,11 @@ def passed(*pairs: tuple[int, np.ndarray | None]) -> Pass:
 
 def applied(*pairs: tuple[int, np.ndarray | None], optimizer: int = 0, scale: float = 1.0) -> Apply:
     places, gradients = zip(*pairs)
-    return Apply(optimizer, "SGD", scale, 0.1, (), places, gradients, (), (), ())
+    return Apply(optimizer, "SGD", scale, 0.1, (), places, gradients, (), (), (), ())
 
 
 def step(passes: list[Pass], applies: list[Apply]) -> Step:
-    return Step(1, tuple(passes), tuple(applies), (), ())
+    return Step(1, tuple(passes), tuple(applies), (), (), ())
 
 
 def same(found: dict[int, np.ndarray], expected: dict[int, list[float]]) -> bool:

@@ -156,6 +156,21 @@ def seed_stream(seed: int, passes: int) -> Loop:
     return train
 
 
+def perturbed_weights(seed: int, length: float) -> Loop:
+    def gradients(model: Any, loss: Any, x: Any, y: Any) -> Any:
+        variables = model.trainable_variables
+        kept = [variable.numpy() for variable in variables]
+        found = gradients_of(model, loss, x, y)
+        for variable, gradient in zip(variables, found):
+            variable.assign_add(length * gradient / tf.linalg.global_norm(found))
+        found = gradients_of(model, loss, x, y)
+        for variable, weight in zip(variables, kept):
+            variable.assign(weight)
+        return found
+
+    return loop_of(seed, gradients)
+
+
 def averaged(parts: int) -> Loop:
     """The mean of a batch as a mean of equal parts' means, which rounds otherwise; every loop in one order."""
 
@@ -186,6 +201,7 @@ AMOUNTS: dict[str, tuple[Callable[..., Loop], Any, Any]] = {
     "training_flag": (training_flag, 1, 2),
     "row_pairing": (row_pairing, 1.0, 0.3),
     "seed_stream": (seed_stream, 1, 2),
+    "perturbed_weights": (perturbed_weights, 0.05, 0.2),
 }
 for _key, (_make, _one, _other) in AMOUNTS.items():
     globals()[f"{_key}_once"] = _make(1, _one)

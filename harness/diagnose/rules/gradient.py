@@ -17,6 +17,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import LOSSES, Recipe, Reference
 from harness.diagnose.rules.update import UpdateCheck
+from harness.observe.events import State
 from harness.observe.gradients import loss_scale, own
 from harness.observe.steps import Pass, Step
 from harness.trees import Tree, row_count
@@ -78,6 +79,23 @@ class GradientCheck:
         self._findings.wonder(
             Cause("gradient", "unknown", evidence, place.epoch, place.step, "gradient", *gap, confidence=0.0)
         )
+
+    def perturbed(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
+        """Name a gradient that was taken at other weights than those it was applied to."""
+        count = self._reference.trainable
+        own_weights, others = step.before[:count], step.passes[0].call.state[:count]
+        length = float(np.sqrt(sum(float(np.sum(np.square(b - a))) for a, b in zip(own_weights, others))))
+        at_home = [_at(own_weights, part) for part in parts]
+        usual = Recipe(training=self._reference.training)
+        effect = self._update.effect(step, self._recomputed(at_home, usual), self._recomputed(parts, usual))
+        evidence = (
+            f"the gradient was taken where the weights are {100 * relative(others, own_weights):.3g} % away from those "
+            f"that it was applied to, moved by {length:.3g} for it and put back"
+        )
+        self._findings.add(
+            Cause("perturbed_weights", "put back", evidence, place.epoch, place.step, "gradient", effect=effect,
+                  amount=(length,))
+        )  # fmt: skip
 
     def _recomputed(self, parts: Sequence[Part], recipe: Recipe) -> Gradients:
         """The batch's gradients by a recipe: the parts' means weighted by their rows, or their sums added."""
@@ -182,6 +200,12 @@ class GradientCheck:
                   amount=(factor,))
         )  # fmt: skip
         return True
+
+
+def _at(weights: State, part: Part) -> Part:
+    """The same part from other weights, with the seeds that it drew."""
+    call = part.passed.call
+    return replace(part, passed=replace(part.passed, call=replace(call, state=(*weights, *call.state[len(weights) :]))))
 
 
 def _changes(recipe: Recipe) -> int:

@@ -55,9 +55,9 @@ class ReportCheck:
     def step(self, step: Step, rows: np.ndarray | None) -> None:
         """Take a training step; its rows are None when they are not known."""
         if rows is not None:
-            predictions = concatenate([passed.call.predictions for passed in step.passes])
+            predictions = concatenate([passed.call.predictions for passed in step.measured])
             weights = None if self._plan.weights is None else take(self._plan.weights, rows)
-            self._add("", step.number, predictions, rows, step.passes[0].call.penalty, weights)
+            self._add("", step.number, predictions, rows, step.measured[0].call.penalty, weights)
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Take a validation call, after so many steps."""

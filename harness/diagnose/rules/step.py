@@ -82,11 +82,13 @@ class StepCheck:
                 parts.append(Part(passed, targets, training, weights))
         if parts and len(parts) == len(seen):
             self._gradient.check(step, place, parts)
+            if step.perturbed:
+                self._gradient.perturbed(step, place, parts)
         self._update.check(step, place, seen)
 
-    def finish(self) -> None:
-        """After the run: what only all steps together tell."""
-        self._update.finish()
+    def finish(self, lengths: Sequence[int]) -> None:
+        """After the run: what only all steps together tell; ``lengths`` are the steps of each epoch."""
+        self._update.finish(lengths)
 
     def _dtype(self, passed: Pass, rows: np.ndarray | None, place: Place) -> None:
         """Predictions in another precision, or inputs that went through one."""

@@ -63,10 +63,10 @@ class UpdateCheck:
             self._findings.add(self._explain(step, present, distance, self._gap(step, expected), place))
         self._remember(step, shadow)
 
-    def finish(self) -> None:
-        """After the run: what only all steps together tell."""
+    def finish(self, lengths: Sequence[int]) -> None:
+        """After the run: what only all steps together tell; ``lengths`` are the steps of each epoch."""
         self._handed.finish()
-        self._variables.finish()
+        self._variables.finish(lengths)
 
     def _trainable(self, state: State) -> State:
         return state[: self._reference.trainable]

@@ -10,6 +10,7 @@ from harness.certify.distance import close
 from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
+from harness.observe.epochs import place_of
 from harness.observe.gradients import received, taped
 from harness.observe.steps import Pass, Step
 
@@ -49,12 +50,17 @@ class VariablesCheck:
             )  # fmt: skip
         return bool(found)
 
-    def finish(self) -> None:
-        """After the run: say of frozen variables that they were thawed, where they were."""
+    def finish(self, lengths: Sequence[int]) -> None:
+        """After the run: say of frozen variables that they were thawed, where they were.
+
+        Args:
+            lengths: number of steps of each epoch.
+        """
         for (key, _), cause in self._findings.causes.items():
-            last = max(cause.amounts)
-            if key == "frozen" and last < (self._last.epoch, self._last.step):
-                cause.evidence += f"; until epoch {last[0]}, step {last[1]}"
+            last = max(step for _, step in cause.amounts)
+            if key == "frozen" and last < self._last.step:
+                epoch, step = place_of(last, lengths)
+                cause.evidence += f"; until epoch {epoch}, step {step}"
 
     def _name_frozen(self, places: Sequence[int], step: Step, place: Place) -> None:
         names = [self._reference.names[v] for v in places]

@@ -1,0 +1,75 @@
+"""Loops that change optimizers, weights or layers on their way: right norms, right causes, each fold from its start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tracing import HERE, blamed, traced
+
+from harness.cli.jobs.pairs import resolve_pair
+from harness.engine.in_process import cross_validate
+from harness.train.job import Job
+
+LOOPS = HERE / "stateful_loops.py"
+SETTINGS = (
+    *("dataset=iris", "dataset.scaling=standard", "dataset.limit=75", "model=iris_mlp", "model.dropout=0.3"),
+    *("cv.folds=3", "epochs=2", "batch_size=20"),
+)
+CAUSES: dict[str, set[str]] = {
+    "two_optimizers": set(),
+    "two_tapes": set(),
+    "two_optimizers_compiled": set(),
+    "auxiliary": set(),
+    "auxiliary_first": set(),
+    "auxiliary_model": set(),
+    "averages_for_validation": set(),
+    "sharpness_aware": {"perturbed_weights"},
+    "sharpness_aware_late": {"perturbed_weights"},
+    "schedule_object": {"learning_rate"},
+    "sets_clipnorm": {"update_rule"},
+    "freezes": {"frozen"},
+    "thaws": {"frozen"},
+}
+CHANGED = ("two_optimizers", "schedule_object", "sets_clipnorm", "freezes")
+
+
+def job(loop: str, *settings: str) -> Job:
+    return resolve_pair("fit", f"{LOOPS}:{loop}", (*SETTINGS, *settings))[1]
+
+
+@pytest.mark.parametrize("loop", CAUSES)
+def test_the_gradients_that_it_trains_by_are_logged(loop: str) -> None:
+    """Its own norms are by NumPy, from the numbers that the loop has in its hands."""
+    chosen = job(loop)
+    for fold in cross_validate(replace(chosen, folds=chosen.folds[:2])):
+        assert fold.curve("grad/norm/mean") == pytest.approx(fold.curve("reported/norm"), rel=1e-5)
+
+
+@pytest.mark.parametrize("loop", CAUSES)
+def test_what_it_does_unlike_fit_is_named_and_nothing_else(loop: str) -> None:
+    found = traced(f"{LOOPS}:{loop}", *SETTINGS)
+    assert blamed(found) == CAUSES[loop]
+    assert found.unexplained == ()
+    words = {"thaws": "until epoch 1, step 3", "sharpness_aware": "moved by 0.05 for it and put back"}
+    evidence = " ".join(difference.cause.evidence for difference in found.differences)
+    assert words.get(loop, "") in evidence
+
+
+@pytest.mark.parametrize("loop", CHANGED)
+def test_nothing_of_one_fold_reaches_the_next(loop: str) -> None:
+    chosen = job(loop)
+    second = cross_validate(replace(chosen, folds=chosen.folds[:2]))[1]
+    (alone,) = cross_validate(replace(chosen, folds=chosen.folds[1:2]))
+    assert second.final_weights_digest == alone.final_weights_digest
+    assert second.curve("grad/norm/mean") == alone.curve("grad/norm/mean")
+
+
+def test_weights_set_for_validation_only_are_not_those_of_the_epochs_end() -> None:
+    """The same training without the swap: the same numbers in every epoch, update sizes and validation included."""
+    swapped, plain = (
+        cross_validate(replace(job(name), folds=job(name).folds[:1]))[0]
+        for name in ("averages_for_validation", "straight")
+    )
+    for name in ("update/ratio", "val/loss", "train/loss"):
+        assert swapped.curve(name) == plain.curve(name), name
