@@ -92,14 +92,17 @@ class Reference:
         """The trainable variables after the optimizer was applied to these gradients, from a state.
 
         Args:
+            gradients: without a loss scale; one that the optimizer takes out is put in first.
             rate: learning rate in place of the configured one.
         """
         self._restore(before)
         write(self.optimizer.variables, optimizer)
+        dynamic = getattr(self.optimizer, "dynamic_scale", None)
+        scale = np.float32(self.optimizer.loss_scale_factor or 1 if dynamic is None else dynamic.numpy())
         place, configured = self._rate_place(), self.learning_rate(optimizer)
         if rate is not None and place is not None:
             self.optimizer.variables[place].assign(rate)
-        self.optimizer.apply([tf.constant(g) for g in gradients], self.model.trainable_variables)
+        self.optimizer.apply([tf.constant(scale * g) for g in gradients], self.model.trainable_variables)
         after = read(self.model.trainable_variables)
         if rate is None:
             return after

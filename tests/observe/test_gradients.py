@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.observe.events import Apply, Call, Gradient
+from harness.observe.events import Apply, Call, Gradient, Loss
 from harness.observe.gradients import own, received, taped
 from harness.observe.steps import Pass, Step
 
@@ -51,6 +51,17 @@ def test_of_accumulated_parts_they_are_what_the_optimizer_is_handed() -> None:
 def test_a_loss_scale_is_taken_out() -> None:
     scaled = step([passed((0, 8 * A))], [applied((0, 8 * A), scale=8.0)])
     assert same(own(scaled), {0: [1, 2]})
+
+
+def test_a_loss_scale_put_in_and_taken_out_by_hand_is_told_by_the_loss_that_was_differentiated() -> None:
+    def scaled(target: float, handed: np.ndarray) -> Step:
+        loss = Loss("", True, CALL.x, CALL.predictions, None, np.float32(0.5), None)
+        seen = Pass(CALL, (loss,), Gradient(np.float32(target), (0,), (8 * A,)))
+        return step([seen], [applied((0, handed))])
+
+    assert same(own(scaled(4.0, A)), {0: [1, 2]})
+    assert same(own(scaled(0.5, A)), {0: [8, 16]}), "an eighth of the gradient is handed on, of the loss itself"
+    assert same(own(scaled(4.0, 8 * A)), {0: [8, 16]}), "eight times the loss is trained by"
 
 
 def test_variables_of_nobody_s_are_left_out() -> None:

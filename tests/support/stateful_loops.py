@@ -110,26 +110,8 @@ def two_optimizers_compiled(
 # An auxiliary optimizer, for what is not the model's.
 
 
-def auxiliary(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
-    """A number of the loop's own is fitted beside the model, from the same tape."""
-    number, other = tf.Variable(1.0), keras.optimizers.SGD(0.01)
-
-    def step(x: Any, y: Any) -> float:
-        variables = model.trainable_variables
-        with tf.GradientTape(persistent=True) as tape:
-            made = model(x, training=True)
-            value = tf.add_n([loss(y, made), *model.losses])
-            beside = tf.square(number - tf.stop_gradient(value))
-        found = tape.gradient(value, variables)
-        optimizer.apply(found, variables)
-        other.apply([tape.gradient(beside, number)], [number])
-        return norm(found)
-
-    return epochs_of(step, x, y, batch_size, epochs)
-
-
 def auxiliary_first(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
-    """The same before the model's own update, and by one gradient over both."""
+    """A number of the loop's own is fitted beside the model: by one gradient over both, and before the model."""
     number, other = tf.Variable(1.0), keras.optimizers.Adam(0.01)
 
     def step(x: Any, y: Any) -> float:
@@ -258,3 +240,47 @@ def thaws(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: 
     history = epochs_of(plain(model, optimizer, loss), x, y, batch_size, 1)
     first.trainable = True
     return {"norm": history["norm"] + epochs_of(plain(model, optimizer, loss), x, y, batch_size, epochs - 1)["norm"]}
+
+
+# Half precision.
+
+
+def by_scale(
+    model: Any, optimizer: Any, loss: Any, put_in: Any, scale: Any, by_hand: Any
+) -> Callable[[Any, Any], float]:
+    """A step whose loss is scaled, and whose gradients are divided by a number before the optimizer gets them."""
+
+    def step(x: Any, y: Any) -> float:
+        variables, factor, divisor = model.trainable_variables, float(scale), float(by_hand)
+        with tf.GradientTape() as tape:
+            value = put_in(tf.add_n([loss(y, model(x, training=True)), *model.losses]))
+        found = tape.gradient(value, variables)
+        optimizer.apply([g / divisor for g in found], variables)
+        return norm(found) / factor
+
+    return step
+
+
+def scaled(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
+    """As fit() does it: the optimizer scales the loss, and takes the scale out of the gradients."""
+    step = by_scale(model, optimizer, loss, optimizer.scale_loss, optimizer.dynamic_scale, 1)
+    return epochs_of(step, x, y, batch_size, epochs)
+
+
+def scaled_twice(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
+    """The scale is taken out by hand, and by the optimizer."""
+    step = by_scale(model, optimizer, loss, optimizer.scale_loss, optimizer.dynamic_scale, optimizer.dynamic_scale)
+    return epochs_of(step, x, y, batch_size, epochs)
+
+
+def scaled_by_hand(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
+    """A constant scale, put in and taken out by hand, around the optimizer inside the one that is passed."""
+    step = by_scale(model, optimizer.inner_optimizer, loss, lambda value: 1000.0 * value, 1000, 1000)
+    return epochs_of(step, x, y, batch_size, epochs)
+
+
+def scale_factor(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
+    """Keras's own constant scale."""
+    inner = optimizer.inner_optimizer
+    own = type(inner).from_config(inner.get_config() | {"loss_scale_factor": 1024.0})
+    return epochs_of(by_scale(model, own, loss, own.scale_loss, 1024, 1), x, y, batch_size, epochs)

@@ -20,7 +20,6 @@ CAUSES: dict[str, set[str]] = {
     "two_optimizers": set(),
     "two_tapes": set(),
     "two_optimizers_compiled": set(),
-    "auxiliary": set(),
     "auxiliary_first": set(),
     "auxiliary_model": set(),
     "averages_for_validation": set(),
@@ -31,6 +30,13 @@ CAUSES: dict[str, set[str]] = {
     "freezes": {"frozen"},
     "thaws": {"frozen"},
 }
+HALF: dict[str, set[str]] = {
+    "scaled": set(),
+    "scaled_twice": {"loss_scale"},
+    "scaled_by_hand": set(),
+    "scale_factor": set(),
+}
+IN_HALF = ("precision=mixed_float16",)
 CHANGED = ("two_optimizers", "schedule_object", "sets_clipnorm", "freezes")
 
 
@@ -54,6 +60,23 @@ def test_what_it_does_unlike_fit_is_named_and_nothing_else(loop: str) -> None:
     words = {"thaws": "until epoch 1, step 3", "sharpness_aware": "moved by 0.05 for it and put back"}
     evidence = " ".join(difference.cause.evidence for difference in found.differences)
     assert words.get(loop, "") in evidence
+
+
+@pytest.mark.parametrize("loop", HALF)
+def test_in_half_precision_the_loss_scale_is_taken_out_of_what_is_logged(loop: str) -> None:
+    chosen = job(loop, *IN_HALF)
+    (fold,) = cross_validate(replace(chosen, folds=chosen.folds[:1]))
+    assert fold.curve("grad/norm/mean") == pytest.approx(fold.curve("reported/norm"), rel=1e-4)
+    assert all(0.01 < norm < 100 for norm in fold.curve("grad/norm/mean"))
+
+
+@pytest.mark.parametrize("loop", HALF)
+def test_a_loss_scale_is_blamed_only_where_it_is_taken_out_twice(loop: str) -> None:
+    found = traced(f"{LOOPS}:{loop}", *SETTINGS, *IN_HALF)
+    assert blamed(found) == HALF[loop]
+    assert found.unexplained == ()
+    if HALF[loop]:
+        assert "taken out twice" in {difference.cause.way for difference in found.differences}
 
 
 @pytest.mark.parametrize("loop", CHANGED)

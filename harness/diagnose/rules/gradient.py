@@ -18,7 +18,7 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import LOSSES, Recipe, Reference
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.events import State
-from harness.observe.gradients import loss_scale, own
+from harness.observe.gradients import loss_scale, own, scaled_by_hand
 from harness.observe.steps import Pass, Step
 from harness.trees import Tree, row_count
 
@@ -122,7 +122,8 @@ class GradientCheck:
         if not needed or not step.applies:
             return False
         if scale == 1.0:
-            if all(apply.kind != "LossScaleOptimizer" for apply in step.applies):
+            known = any(apply.kind == "LossScaleOptimizer" for apply in step.applies) or scaled_by_hand(step) != 1
+            if not known:
                 evidence = f"the model computes in float16, and {step.applies[0].kind} was applied without a loss scale"
                 self._findings.add(
                     Cause("loss_scale", "no scale", evidence, place.epoch, place.step, "gradient", effect=1e-2)

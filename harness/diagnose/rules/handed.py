@@ -122,7 +122,7 @@ def _zeroed(steps: Steps, norms: Norms) -> Explanation | None:
     if any(each is None or not np.isin(np.round(each[~np.isnan(each)], 3), (0.0, 1.0)).all() for each in factors):
         return None
     still = [tuple(np.array(step.names)[each < 0.5]) for step, each in zip(steps, factors) if each is not None]
-    if len(set(still)) != 1:
+    if len(set(still)) != 1 or any(g.any() for s in steps for g, name in zip(s.handed, s.names) if name in still[0]):
         return None
     evidence = f"the gradients of {', '.join(still[0])} were set to zero before the optimizer got them"
     return Explanation(("frozen", f"zero: {', '.join(still[0])}", evidence), [()] * len(steps))

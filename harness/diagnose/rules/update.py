@@ -53,8 +53,7 @@ class UpdateCheck:
             return
         wrong_list = self._variables.check(step, place, seen)
         handed = self._taken(step, gradients, place, mixed=wrong_list)
-        scale = np.float32(loss_scale(step))
-        present = [handed.get(v, np.zeros_like(w)) * scale for v, w in enumerate(self._trainable(step.before))]
+        present = [handed.get(v, np.zeros_like(w)) for v, w in enumerate(self._trainable(step.before))]
         rates = self._rates(step, place)
         expected, shadow = self._expected(step, present, rates)
         expected = tuple(step.before[v] if v in self._variables.frozen else w for v, w in enumerate(expected))
