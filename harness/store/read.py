@@ -52,6 +52,14 @@ def finished_hashes(store: Store) -> frozenset[str]:
     return frozenset(run.data.tags["fold_hash"] for run in runs if run.info.status == "FINISHED")
 
 
+def finished_jobs(store: Store, studies: Iterable[str]) -> frozenset[str]:
+    """Hashes of the jobs that these studies have finished."""
+    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    experiments = [known[study] for study in studies if study in known]
+    runs = find_runs(store, experiments, kind="job") if experiments else []
+    return frozenset(run.data.tags["job_hash"] for run in runs if run.info.status == "FINISHED")
+
+
 def methods_of(store: Store, study: str) -> set[str]:
     """Methods of all jobs that the study has, finished or not."""
     experiment = store.client.get_experiment_by_name(study)

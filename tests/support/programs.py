@@ -66,7 +66,8 @@ class Program:
         return self._process.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
         """Wait for its end: standard output, standard error."""

@@ -199,7 +199,7 @@ def _record(attribution: Attribution, store: Store, study: str, console: Console
     from harness.location import file_word
     from harness.show.attribution_text import as_dict, render_json, render_markdown
     from harness.show.waterfall import save_waterfall
-    from harness.store.write import write_comparison
+    from harness.store.comparison import write_comparison
 
     at = "" if attribution.epoch == "last" else f"_{attribution.epoch}"
     name = f"{file_word(attribution.metric, blank='_')}{at}"

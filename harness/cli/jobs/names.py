@@ -9,9 +9,9 @@ from typing import Any
 from harness.analyse.axes import METHOD
 from harness.analyse.names import JobName, name_jobs
 from harness.store.connect import Store
+from harness.store.description import JobDescription
 from harness.store.labels import relabel, stored_jobs
 from harness.store.schema import setting_tags
-from harness.store.write import JobDescription
 
 
 def named(descriptions: Sequence[JobDescription], store: Store | None = None) -> list[JobDescription]:

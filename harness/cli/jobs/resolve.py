@@ -29,8 +29,8 @@ from harness.plan.compiled_in import compiled_in, drawn_from, optimizer_kind
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.identity import identify, observing_code
 from harness.plan.imports import Source, own_sources
+from harness.store.description import JobDescription
 from harness.store.schema import flatten
-from harness.store.write import JobDescription
 from harness.train.job import Job
 from harness.train.precision import check_precision, model_in, optimizer_in
 

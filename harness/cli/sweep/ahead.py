@@ -6,15 +6,15 @@ bits, one that compares methods, never meets such a result unless it is asked fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
 from harness.cli.jobs.resolve import ResolvedJob
 from harness.engine.lanes import Ahead
 from harness.plan.identity import JobIdentity, in_lanes
 from harness.store.connect import Store
-from harness.store.read import finished_hashes, methods_of
-from harness.store.write import JobDescription
+from harness.store.description import JobDescription
+from harness.store.read import methods_of
 from harness.train.programs import Programs
 
 
@@ -23,22 +23,28 @@ class LanesOfSweep:
 
     Args:
         jobs: of the command.
-        store: whose finished folds need no training.
+        store: tells which methods the studies have.
+        known: hashes of the folds that need no training.
         programs: of the sweep.
         say: is told what was chosen.
     """
 
     def __init__(
-        self, jobs: Sequence[ResolvedJob], store: Store, programs: Programs, say: Callable[[str], None]
+        self,
+        jobs: Sequence[ResolvedJob],
+        store: Store,
+        known: Container[str],
+        programs: Programs,
+        say: Callable[[str], None],
     ) -> None:
         self.allowed = _allowed(jobs, store)
-        self._known = finished_hashes(store) if self.allowed else frozenset()
+        self._known = known
         missing = [(job.job, frozenset(self._missing(job))) for job in jobs] if self.allowed else []
         self.ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say) if self.allowed else None
 
     def _missing(self, job: ResolvedJob) -> Iterable[int]:
         for fold, hashed in job.description.identity.folds.items():
-            if job.force or not {hashed, in_lanes(hashed)} & self._known:
+            if job.force or (hashed not in self._known and in_lanes(hashed) not in self._known):
                 yield fold
 
     def stored(self, job: ResolvedJob) -> set[int]:

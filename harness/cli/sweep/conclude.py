@@ -20,9 +20,9 @@ from harness.show.comparison_text import Format, print_table, render
 from harness.show.study_figures import save_summary_figures
 from harness.show.sweep.rows import as_csv, effect_rows, ranking_rows
 from harness.show.sweep.text import print_sweep, render_sweep
+from harness.store.comparison import write_comparison
 from harness.store.connect import Store
 from harness.store.read import read_study
-from harness.store.write import write_comparison
 
 FORMS: tuple[Format, ...] = ("json", "csv", "md")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -18,12 +19,36 @@ from harness.cli.terminal.own_code import own_line, own_output
 from harness.engine.in_process import cross_validate
 from harness.errors import InputError, message
 from harness.records import EpochRecord, FoldResult, JobResult
+from harness.store.behind import JobRecord, Recorder
 from harness.store.connect import Store
+from harness.store.description import JobDescription
 from harness.store.interrupts import interrupts_held
-from harness.store.read import finished_folds, finished_job
-from harness.store.write import JobWriter
+from harness.store.read import finished_folds, finished_hashes, finished_job, finished_jobs
 from harness.train.methods.contract import FoldPlan
 from harness.train.programs import Programs
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """What the jobs of a command share."""
+
+    store: Store
+    recorder: Recorder
+    progress: SweepProgress
+    outcome: Outcome
+    programs: Programs
+    lanes: LanesOfSweep
+    known: set[str]  # hashes of jobs and folds that the store has, or will have when all is written
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A job that was trained and is being written."""
+
+    name: str
+    record: JobRecord
+    folds: Sequence[FoldResult]
+    reused: Container[int]
 
 
 def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outcome:
@@ -39,85 +64,109 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
         with store.plain_errors(), interrupts_held():
             described = named([job.description for job in jobs], store)
             jobs = [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
-            lanes = LanesOfSweep(jobs, store, programs, progress.say)
+            studies = dict.fromkeys(job.description.study for job in jobs)
+            known = {*finished_hashes(store), *finished_jobs(store, studies)}
+            lanes = LanesOfSweep(jobs, store, frozenset(known), programs, progress.say)
+        with Recorder(store) as recorder:
+            sweep = _Sweep(store, recorder, progress, outcome, programs, lanes, known)
+            _run_jobs(jobs, sweep)
+    return outcome
+
+
+def _run_jobs(jobs: Sequence[ResolvedJob], sweep: _Sweep) -> None:
+    written: deque[_Written] = deque()
+    progress, outcome = sweep.progress, sweep.outcome
+    try:
         for number, job in enumerate(jobs, start=1):
             progress.job(f"job {number}/{len(jobs)} {job.description.name}")
             counted = progress.counted
             try:
-                with store.plain_errors():
-                    ahead = {} if lanes.ahead is None else lanes.ahead.results(number - 1)
-                    _run_job(job, store, progress, outcome, programs, ahead, lanes.stored(job))
+                with sweep.store.plain_errors():
+                    ahead = {} if sweep.lanes.ahead is None else sweep.lanes.ahead.results(number - 1)
+                    written += _run_job(job, sweep, ahead)
             except InputError as error:
                 if number == 1:
                     raise
                 outcome.failures.append((job.description.name, str(error)))
                 progress.say(f"FAILED {job.description.name}; {message(error)}")
                 progress.skip(counted + job.job.epochs * len(job.job.folds) - progress.counted)
-    return outcome
+            while written and written[0].record.done.is_set():
+                _settle(written.popleft(), sweep)
+    finally:  # what was trained before an interrupt is written, too
+        with interrupts_held():
+            for one in written:
+                one.record.done.wait()
+                _settle(one, sweep)
 
 
-def _run_job(
-    resolved: ResolvedJob,
-    store: Store,
-    progress: SweepProgress,
-    outcome: Outcome,
-    programs: Programs,
-    ahead: dict[int, FoldResult],
-    stored_lanes: set[int],
-) -> None:
+def _settle(job: _Written, sweep: _Sweep) -> None:
+    """Count a job of which all has been written, or could not be."""
+    if job.record.error is not None:
+        _tell_failure(job.record.error, job.record, job.name, sweep)
+        return
+    sweep.outcome.finished += 1
+    sweep.outcome.count([result for result in job.folds if result.fold in job.reused], reused=True)
+    sweep.outcome.count([result for result in job.folds if result.fold not in job.reused], reused=False)
+
+
+def _run_job(resolved: ResolvedJob, sweep: _Sweep, ahead: dict[int, FoldResult]) -> list[_Written]:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
+    stored_lanes = sweep.lanes.stored(resolved)
     lanes = stored_lanes | {fold for fold, result in ahead.items() if result.lanes is not None}
     job, description = resolved.job, as_lanes(resolved.description, lanes)
-    writer: JobWriter | None = None
-    with interrupts_held(lambda: _run_in_words(writer, description.name)):
-        if not resolved.force:
-            known = finished_job(store, description.study, description.identity.job, description.method)
+    name, hashes = description.name, description.identity.folds
+    record: JobRecord | None = None
+    with interrupts_held(lambda: _run_in_words(record, name)):
+        if not resolved.force and description.identity.job in sweep.known:
+            sweep.recorder.drain()
+            known = finished_job(sweep.store, description.study, description.identity.job, description.method)
             if known is not None:
-                progress.skip(job.epochs * len(job.folds))
-                outcome.finished += 1
-                outcome.count(known.folds, reused=True)
-                return
-        counted = progress.counted
+                sweep.progress.skip(job.epochs * len(job.folds))
+                sweep.outcome.finished += 1
+                sweep.outcome.count(known.folds, reused=True)
+                return []
+        counted = sweep.progress.counted
         try:
-            writer = JobWriter(store, description, resume=not resolved.force)
-            found = {} if resolved.force else finished_folds(store, description.identity.folds, writer.run_id)
-            for result, run_id, parent in found.values():
-                if parent != writer.run_id:
-                    writer.reuse_fold(result, run_id)
-                progress.skip(job.epochs)
-            stored = {fold: result for fold, (result, *_) in found.items()}
-            results = _train(resolved, stored, writer, progress, programs, ahead)
-            writer.finish(_job_result(resolved, results, writer.run_id))
+            record = JobRecord(sweep.recorder, description, resume=not resolved.force)
+            stored: dict[int, FoldResult] = {}
+            if not resolved.force and not sweep.known.isdisjoint(hashes.values()):
+                own = record.opened()
+                for result, run_id, parent in finished_folds(sweep.store, hashes, own).values():
+                    stored[result.fold] = result
+                    if parent != own:
+                        record.reuse_fold(result, run_id)
+                    sweep.progress.skip(job.epochs)
+            results = _train(resolved, stored, record, sweep, ahead)
+            record.finish(_job_result(resolved, results, description))
         except KeyboardInterrupt as interrupt:
-            if writer is not None:
-                _close(writer, interrupt, description.name, progress)
+            if record is not None:
+                record.fail(interrupt)
+                _tell_open(record, name, sweep.progress)
             raise
         except Exception as error:
-            if writer is None:
+            if record is None:
                 raise
-            _record_failure(error, writer, store, description.name, progress, outcome)
-            progress.skip(counted + job.epochs * len(job.folds) - progress.counted)
-            return
-        outcome.finished += 1
-        outcome.count([result for result in results if result.fold in found], reused=True)
-        outcome.count([result for result in results if result.fold not in found], reused=False)
+            record.fail(error)
+            _tell_failure(error, record, name, sweep)
+            sweep.progress.skip(counted + job.epochs * len(job.folds) - sweep.progress.counted)
+            return []
+        sweep.known.update(hashes.values(), [description.identity.job])
+        return [_Written(name, record, results, stored)]
 
 
-def _close(writer: JobWriter, error: BaseException, name: str, progress: SweepProgress) -> bool:
-    """Close the job's runs, or say what stays open; whether the store took it."""
-    recorded = writer.fail(error)
-    if not recorded:
-        stays = f"{_run_in_words(writer, name)} stays RUNNING in it"
+def _tell_open(record: JobRecord, name: str, progress: SweepProgress) -> None:
+    """Say what stays open where the store did not take the job's end."""
+    if not record.closed:
+        stays = f"{_run_in_words(record, name)} stays RUNNING in it"
         progress.say(f"the store did not answer: {stays}; the same command takes it up again")
-    return recorded
 
 
-def _run_in_words(writer: JobWriter | None, name: str) -> str:
-    return f"run {writer.run_id} of {name}" if writer else ""
+def _run_in_words(record: JobRecord | None, name: str) -> str:
+    return f"run {record.run_id} of {name}" if record and record.run_id else ""
 
 
-def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], run_id: str) -> JobResult:
-    job, description = resolved.job, resolved.description
+def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], description: JobDescription) -> JobResult:
+    job = resolved.job
     return JobResult(
         study=description.study,
         method=description.method,
@@ -127,61 +176,56 @@ def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], run_id: st
         dataset_digest=job.dataset.digest,
         folds_digest=description.folds_digest,
         control_of=description.control_of,
-        run_id=run_id,
     )
 
 
-def _record_failure(
-    error: Exception, writer: JobWriter, store: Store, name: str, progress: SweepProgress, outcome: Outcome
-) -> None:
-    recorded = _close(writer, error, name, progress)
-    trouble = store.trouble(error)
+def _tell_failure(error: Exception, record: JobRecord, name: str, sweep: _Sweep) -> None:
+    _tell_open(record, name, sweep.progress)
+    trouble = error if isinstance(error, InputError) else sweep.store.trouble(error)
     if trouble is not None:
-        outcome.failures.append((name, str(trouble)))
-        progress.say(f"FAILED {name}, what was recorded before stays; {message(trouble)}")
+        sweep.outcome.failures.append((name, str(trouble)))
+        sweep.progress.say(f"FAILED {name}, what was recorded before stays; {message(trouble)}")
         return
     first_line = next(iter(str(error).splitlines()), "")
     place = own_line(error)
-    outcome.failures.append((name, f"{type(error).__name__}: {first_line}" + (f" ({place})" if place else "")))
-    where = f"is in run {writer.run_id}" if recorded else "is lost, for the store did not answer"
-    progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
+    sweep.outcome.failures.append((name, f"{type(error).__name__}: {first_line}" + (f" ({place})" if place else "")))
+    where = f"is in run {record.run_id}" if record.closed else "is lost, for the store did not answer"
+    sweep.progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
 
 
 def _train(
     resolved: ResolvedJob,
     found: dict[int, FoldResult],
-    writer: JobWriter,
-    progress: SweepProgress,
-    programs: Programs,
+    record: JobRecord,
+    sweep: _Sweep,
     ahead: dict[int, FoldResult],
 ) -> tuple[FoldResult, ...]:
-    job = resolved.job
+    job, progress = resolved.job, sweep.progress
 
     def held() -> AbstractContextManager[None]:
-        return interrupts_held(lambda: _run_in_words(writer, resolved.description.name))
+        return interrupts_held(lambda: _run_in_words(record, resolved.description.name))
 
-    def on_epoch(fold: int, record: EpochRecord) -> None:
+    def on_epoch(fold: int, epoch: EpochRecord) -> None:
         with held():
-            writer.epoch(fold, record)
-        progress.epoch(fold, record)
+            record.epoch(fold, epoch)
+        progress.epoch(fold, epoch)
         raise_noted()
 
     def on_fold_start(plan: FoldPlan) -> None:
         with held():
-            writer.start_fold(plan.fold)
+            record.start_fold(plan.fold)
 
     def on_fold(result: FoldResult) -> None:
         with held():
-            writer.finish_fold(result)
+            record.finish_fold(result)
         progress.skip(job.epochs - len(result.history))
         progress.fold(result, len(job.folds))
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:
         for result in ahead.values():
-            writer.start_fold(result.fold)
-            for record in result.history:
-                on_epoch(result.fold, record)
+            for epoch in result.history:
+                progress.epoch(result.fold, epoch)
             on_fold(result)
         return cross_validate(
             job,
@@ -189,5 +233,5 @@ def _train(
             on_epoch=on_epoch,
             on_fold_start=on_fold_start,
             on_fold=on_fold,
-            programs=programs,
+            programs=sweep.programs,
         )
