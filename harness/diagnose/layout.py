@@ -88,7 +88,9 @@ def _batches_and_epochs(first: Run, second: Run) -> list[Difference]:
     """Batches of another size, or another number of epochs."""
     found = []
     sizes = batch_size(first.rows), batch_size(second.rows)
-    if sizes[0] != sizes[1]:
+    # Batches put together before an update have a cause of their own.
+    accumulates = any(cause.cause == "accumulation" for run in (first, second) for cause in run.causes)
+    if sizes[0] != sizes[1] and not accumulates:
         steps = first.lengths[0], second.lengths[0]
         evidence = (
             f"a step takes up to {sizes[0]} rows in a, {sizes[1]} in b: {steps[0]} updates an epoch, and {steps[1]}"

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from harness.diagnose.losses import LOSSES
 from harness.observe.events import State
 from harness.observe.state import read, state_variables, write
 from harness.train.building import flag, probe
@@ -25,7 +26,7 @@ class Recipe:
     Attributes:
         training: flag of the forward pass.
         loss: key of `LOSSES`.
-        reduction: ``mean`` or ``sum``.
+        reduction: ``mean``, ``sum``, or ``weights``: divided by the sum of the weights in place of the rows' number.
         regularizers: whether the model's own losses are added.
         weighted: whether rows count by their weights, where they have any.
     """
@@ -65,6 +66,7 @@ class Reference:
         self.state = state_variables(self.model)
         self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.model.trainable_variables]
         self.trainable = len(self.names)
+        self.batch_size = job.batch_size
         self._programs: dict[Recipe, Any] = {}
 
     def forward(self, before: State, x: Tree, *, training: bool) -> Tree:
@@ -72,17 +74,25 @@ class Reference:
         self._restore(before)
         return map_leaves(_numpy, self.model(map_leaves(tf.constant, x), training=training))
 
-    def step(self, before: State, x: Tree, y: Tree, recipe: Recipe, weights: Tree | None = None) -> Computed:
+    def step(
+        self, before: State, x: Tree, y: Tree, recipe: Recipe, weights: Tree | None = None, *, eager: bool = False
+    ) -> Computed:
         """Forward pass and gradients of a batch, from a state.
 
         Args:
             weights: shape (rows,): how much each row counts, or such for each output; None when all do alike.
+            eager: run uncompiled: faster for a recipe that is tried a few times only.
         """
         used = np.ones(row_count(x), np.float32) if weights is None or not recipe.weighted else weights
-        if recipe not in self._programs:
-            self._programs[recipe] = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
+        if eager:
+            program = self._program(recipe)
+        elif recipe in self._programs:
+            program = self._programs[recipe]
+        else:
+            program = tf.function(self._program(recipe), autograph=False, reduce_retracing=True)
+            self._programs[recipe] = program
         self._restore(before)
-        predictions, target, gradients = self._programs[recipe](*map_leaves(tf.constant, (x, y, used)))
+        predictions, target, gradients = program(*map_leaves(tf.constant, (x, y, used)))
         after = read(self.state)
         return Computed(map_leaves(_numpy, predictions), float(target), tuple(g.numpy() for g in gradients), after)
 
@@ -162,74 +172,12 @@ def _reduced(recipe: Recipe, loss: Any, y: Any, predictions: Any, weights: Any) 
     # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
     compared = predictions if predictions.dtype == loss.dtype else tf.cast(predictions, loss.dtype)
     values = LOSSES[recipe.loss](loss, y, compared)
-    values *= tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
+    weights = tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
+    values *= weights
+    if recipe.reduction == "weights":
+        return tf.reduce_sum(values) / tf.reduce_sum(weights * tf.ones_like(values))
     return tf.reduce_mean(values) if recipe.reduction == "mean" else tf.reduce_sum(values)
 
 
 def _numpy(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.numpy())
-
-
-def _configured(loss: Any, y: Any, predictions: Any) -> Any:
-    return loss.call(tf.cast(y, loss.dtype), predictions)
-
-
-def _flipped_logits(loss: Any, y: Any, predictions: Any) -> Any:
-    """The cross-entropy that takes probabilities for logits, or logits for probabilities."""
-    told = bool(getattr(loss, "_fn_kwargs", {}).get("from_logits"))
-    onehot = _onehot(loss, y, predictions)
-    if "binary" in loss.name:
-        if told:
-            p = tf.clip_by_value(predictions, 1e-7, 1 - 1e-7)
-            return -tf.reduce_mean(onehot * tf.math.log(p) + (1 - onehot) * tf.math.log(1 - p), axis=-1)
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(onehot, predictions), axis=-1)
-    if told:
-        normalised = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
-        return -tf.reduce_sum(onehot * tf.math.log(tf.clip_by_value(normalised, 1e-7, 1 - 1e-7)), axis=-1)
-    return tf.nn.softmax_cross_entropy_with_logits(onehot, predictions)
-
-
-def _clipped_log(epsilon: float) -> Callable[..., Any]:
-    """A hand-written cross-entropy: the log of probabilities, clipped or raised by ``epsilon``."""
-
-    def loss_of(loss: Any, y: Any, predictions: Any) -> Any:
-        probabilities = predictions
-        if bool(getattr(loss, "_fn_kwargs", {}).get("from_logits")):
-            binary = "binary" in loss.name
-            probabilities = tf.sigmoid(predictions) if binary else tf.nn.softmax(predictions)
-        p = tf.clip_by_value(probabilities, epsilon, 1 - epsilon) + 0.0
-        onehot = _onehot(loss, y, predictions)
-        if "binary" in loss.name:
-            return -tf.reduce_mean(onehot * tf.math.log(p) + (1 - onehot) * tf.math.log(1 - p), axis=-1)
-        return -tf.reduce_sum(onehot * tf.math.log(p), axis=-1)
-
-    return loss_of
-
-
-def _broadcast(loss: Any, y: Any, predictions: Any) -> Any:
-    """What y of shape (n,) against predictions of shape (n, 1) computes: every row against every target."""
-    flat = tf.reshape(tf.cast(y, predictions.dtype), [1, -1])
-    column = tf.reshape(predictions, [-1, 1])
-    difference = column - flat
-    if "absolute" in loss.name:
-        return tf.reduce_mean(tf.abs(difference), axis=-1)
-    if "binary" in loss.name:
-        p = tf.clip_by_value(column, 1e-7, 1 - 1e-7)
-        return -tf.reduce_mean(flat * tf.math.log(p) + (1 - flat) * tf.math.log(1 - p), axis=-1)
-    return tf.reduce_mean(tf.square(difference), axis=-1)
-
-
-def _onehot(loss: Any, y: Any, predictions: Any) -> Any:
-    if "sparse" in loss.name:
-        return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), tf.shape(predictions)[-1], dtype=predictions.dtype)
-    return tf.reshape(tf.cast(y, predictions.dtype), tf.shape(predictions))
-
-
-LOSSES: dict[str, Callable[..., Any]] = {
-    "configured": _configured,
-    "logits": _flipped_logits,
-    "log_clip 1e-07": _clipped_log(1e-7),
-    "log_clip 1e-05": _clipped_log(1e-5),
-    "log_clip 1e-10": _clipped_log(1e-10),
-    "target_shape": _broadcast,
-}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -171,6 +172,27 @@ def perturbed_weights(seed: int, length: float) -> Loop:
     return loop_of(seed, gradients)
 
 
+def accumulation(seed: int, share: float) -> Loop:
+    """Two batches an update, each counting by its share: averaged or summed."""
+
+    def train(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+        kept = []
+        for _, rows in batches(np.random.default_rng(seed), len(x), batch_size, epochs):
+            kept.append(gradients_of(model, loss, x[rows], y[rows]))
+            if len(kept) == 2:
+                optimizer.apply([share * sum(each) for each in zip(*kept)], model.trainable_variables)
+                kept = []
+
+    return train
+
+
+def other_loss(seed: int, smoothing: float) -> Loop:
+    def smoothed(model: Any, loss: Any, x: Any, y: Any) -> Any:
+        return gradients_of(model, keras.losses.CategoricalCrossentropy(label_smoothing=smoothing), x, y)
+
+    return loop_of(seed, smoothed)
+
+
 def averaged(parts: int) -> Loop:
     """The mean of a batch as a mean of equal parts' means, which rounds otherwise; every loop in one order."""
 
@@ -202,6 +224,8 @@ AMOUNTS: dict[str, tuple[Callable[..., Loop], Any, Any]] = {
     "row_pairing": (row_pairing, 1.0, 0.3),
     "seed_stream": (seed_stream, 1, 2),
     "perturbed_weights": (perturbed_weights, 0.05, 0.2),
+    "accumulation": (accumulation, 0.5, 1.0),
+    "other_loss": (other_loss, 0.1, 0.2),
 }
 for _key, (_make, _one, _other) in AMOUNTS.items():
     globals()[f"{_key}_once"] = _make(1, _one)

@@ -99,3 +99,55 @@ def loss_never_scaled(model, optimizer, loss, x, y, *, batch_size, epochs):
                 value = loss(y[rows], model(x[rows], training=True))
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def another_loss(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """The classifier is trained on the squared error of its probabilities."""
+    squared = tf.keras.losses.MeanSquaredError()
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = squared(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def absolute_error(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """A regression written out with the mean of absolute differences, where fit() squares them."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(tf.abs(y[rows] - model(x[rows], training=True)))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def smoothed_labels(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """A loss object made in the loop smooths the labels; the one that fit() was compiled with does not."""
+    smoothed = tf.keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = smoothed(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def weights_averaged(model, optimizer, loss, x, y, *, batch_size, epochs, sample_weight=None):
+    """A weighted mean divides by the sum of the weights; fit() divides by the number of rows."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            weights = tf.constant(sample_weight[rows], tf.float32)
+            with tf.GradientTape() as tape:
+                values = tf.keras.losses.categorical_crossentropy(y[rows], model(x[rows], training=True))
+                value = tf.reduce_sum(weights * values) / tf.reduce_sum(weights)
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))

@@ -56,3 +56,51 @@ def validates_on_one_batch(model, optimizer, loss, x, y, *, batch_size, epochs, 
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         model(validation_data[0][:batch_size], training=False)
+
+
+def batches_shuffled(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """dataset.batch(n).shuffle(k) draws the order of the batches anew, and never what is in them."""
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size).shuffle(len(x))
+    for _ in range(epochs):
+        for images, labels in data:
+            with tf.GradientTape() as tape:
+                value = loss(labels, model(images, training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def part_after_part(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """Data read in chunks: all epochs on the first chunk, then all epochs on the second."""
+    for chunk in np.array_split(np.arange(len(x)), 2):
+        for _ in range(epochs):
+            order = np.random.permutation(chunk)
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                with tf.GradientTape() as tape:
+                    value = loss(y[rows], model(x[rows], training=True))
+                gradients = tape.gradient(value, model.trainable_variables)
+                optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def one_epoch_less(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """range(1, epochs) leaves the last epoch out."""
+    for _ in range(1, epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def batch_of_its_own(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """The batch size is a constant in the file; the one that is passed is never read."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), 32):
+            rows = order[start : start + 32]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))

@@ -93,3 +93,30 @@ def clipping_forgotten(model, optimizer, loss, x, y, *, batch_size, epochs):
                 value = loss(y[rows], model(x[rows], training=True))
             gradients = tape.gradient(value, model.trainable_variables)
             own.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def rate_of_its_own(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """The learning rate is set in the loop, whatever the optimizer was configured with."""
+    optimizer.learning_rate = 0.02
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def back_to_the_start(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """Weights kept before the last epoch are put back at the end, as if it had been the worse one."""
+    for _ in range(epochs):
+        kept = model.get_weights()
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            rows = order[start : start + batch_size]
+            with tf.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+    model.set_weights(kept)

@@ -14,13 +14,15 @@ import numpy as np
 
 from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.losses import USUAL
 from harness.diagnose.place import Place
-from harness.diagnose.reference import LOSSES, Recipe, Reference
+from harness.diagnose.reference import Recipe, Reference
+from harness.diagnose.rules.source import SourceCheck, Unsettled
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.events import State
 from harness.observe.gradients import loss_scale, own, scaled_by_hand
 from harness.observe.steps import Pass, Step
-from harness.trees import Tree, row_count
+from harness.trees import Tree, leaves, row_count
 
 GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
 Gradients = list[np.ndarray]
@@ -58,6 +60,7 @@ class GradientCheck:
         self._weighted = weighted
         self._usual = Recipe()
         self._penalised = bool(reference.model.losses)
+        self._source = SourceCheck(findings, reference.single_numbers, _smoothing(reference))
 
     def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Find the recipe that gives the gradients seen, and name where it is not ``fit()``'s."""
@@ -68,17 +71,24 @@ class GradientCheck:
         if self._unscaled(step, scale, seen, parts, tolerance, place):
             seen = {v: g * scale for v, g in seen.items()}
         for recipe in self._candidates(training):
-            if _distance(seen, self._recomputed(parts, recipe)) < tolerance:
-                self._usual = recipe
-                self._name(recipe, step, place, parts)
-                return
-        if self._proportional(seen, step, place, parts, training, tolerance):
-            return
-        gap = largest_of(seen, self._recomputed(parts, Recipe(training=training)), self._reference.names)
-        evidence = f"no known way of taking the loss gives these gradients; {gap[0]} is {gap[1]:.2g} away"
-        self._findings.wonder(
-            Cause("gradient", "unknown", evidence, place.epoch, place.step, "gradient", *gap, confidence=0.0)
+            for how, shares in self._put_together(parts):
+                if _distance(seen, self._recomputed(parts, recipe, shares)) < tolerance:
+                    self._usual = recipe
+                    self._name(recipe, step, place, parts)
+                    self._accumulated(how, shares, step, place, parts)
+                    return
+        plain = self._recomputed(parts, Recipe(training=training))
+        gap = largest_of(seen, plain, self._reference.names)
+        effect = self._update.effect(step, plain, [seen.get(v, zero) for v, zero in enumerate(plain)])
+        fits = self._source.fits(
+            seen,
+            lambda recipe: self._recomputed(parts, recipe, eager=recipe.loss not in USUAL),
+            Recipe(training=training),
+            sum(row_count(part.y) for part in parts),
+            tolerance,
+            sums_to_one=all(_sum_to_one(one) for part in parts for one in leaves(part.passed.call.predictions)),
         )
+        self._source.steps.append(Unsettled(place, gap, effect, sum(row_count(part.y) for part in parts), fits))
 
     def perturbed(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Name a gradient that was taken at other weights than those it was applied to."""
@@ -97,14 +107,51 @@ class GradientCheck:
                   amount=(length,))
         )  # fmt: skip
 
-    def _recomputed(self, parts: Sequence[Part], recipe: Recipe) -> Gradients:
-        """The batch's gradients by a recipe: the parts' means weighted by their rows, or their sums added."""
+    def finish(self) -> None:
+        """After the run: what only all steps together tell."""
+        self._source.finish()
+
+    def _put_together(self, parts: Sequence[Part]) -> list[tuple[str, list[float] | None]]:
+        """Ways to put the parts' gradients together: as the whole batch's, or by shares of their own.
+
+        Parts of a batch make the batch; parts that are batches themselves may be averaged or summed.
+        """
+        if not self._accumulates(parts):
+            return [("", None)]
+        return [("averaged", None), ("averaged", [1 / len(parts)] * len(parts)), ("summed", [1.0] * len(parts))]
+
+    def _accumulates(self, parts: Sequence[Part]) -> bool:
+        """Whether each part but the last is a batch of its own."""
         rows = [row_count(part.y) for part in parts]
-        shares = [1.0] * len(rows) if recipe.reduction == "sum" else [n / sum(rows) for n in rows]
+        return len(rows) > 1 and all(n == self._reference.batch_size for n in rows[:-1])
+
+    def _accumulated(
+        self, how: str, shares: list[float] | None, step: Step, place: Place, parts: Sequence[Part]
+    ) -> None:
+        """Name an update that several batches share, with what it moves against an update by the first of them."""
+        if not how:
+            return
+        recipe = Recipe(training=parts[-1].training)
+        effect = self._update.effect(step, self._recomputed(parts[:1], recipe), self._recomputed(parts, recipe, shares))
+        evidence = (
+            f"the gradients of {len(parts)} batches are {how} and applied in one update, where fit() makes {len(parts)}"
+        )
+        self._findings.add(
+            Cause("accumulation", how, evidence, place.epoch, place.step, "update", effect=effect,
+                  amount=(float(len(parts)),))
+        )  # fmt: skip
+
+    def _recomputed(
+        self, parts: Sequence[Part], recipe: Recipe, shares: Sequence[float] | None = None, *, eager: bool = False
+    ) -> Gradients:
+        """The batch's gradients by a recipe: the parts' by the shares, or means weighted by rows, or sums added."""
+        rows = [row_count(part.y) for part in parts]
+        if shares is None:
+            shares = [1.0] * len(rows) if recipe.reduction == "sum" else [n / sum(rows) for n in rows]
         total: Gradients = []
         for part, share in zip(parts, shares):
             call = part.passed.call
-            found = self._reference.step(call.state, call.x, part.y, recipe, part.weights).gradients
+            found = self._reference.step(call.state, call.x, part.y, recipe, part.weights, eager=eager).gradients
             total = [share * g for g in found] if not total else [t + share * g for t, g in zip(total, found)]
         return total
 
@@ -142,11 +189,13 @@ class GradientCheck:
         """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
         penalties = (True, False) if self._penalised else (True,)
         # Only a single output can be broadcast against the targets of a whole batch.
-        losses = [name for name in LOSSES if name != "target_shape" or self._reference.single_numbers]
+        losses = [name for name in USUAL if name != "target_shape" or self._reference.single_numbers]
         weighted = (True, False) if self._weighted else (True,)
+        reductions = ("mean", "sum", "weights") if self._weighted else ("mean", "sum")
         every = [
             Recipe(training, loss, reduction, penalty, weight)
-            for loss, reduction, penalty, weight in itertools.product(losses, ("mean", "sum"), penalties, weighted)
+            for loss, reduction, penalty, weight in itertools.product(losses, reductions, penalties, weighted)
+            if weight or reduction != "weights"
         ]
         first = [Recipe(training=training), replace(self._usual, training=training)]
         return list(dict.fromkeys([*first, *sorted(every, key=_changes)]))
@@ -174,34 +223,6 @@ class GradientCheck:
                       *gap, effect=effect)
             )  # fmt: skip
 
-    def _proportional(
-        self,
-        seen: dict[int, np.ndarray],
-        step: Step,
-        place: Place,
-        parts: Sequence[Part],
-        training: bool,
-        tolerance: float,
-    ) -> bool:
-        """Whether the gradients are those of the mean times a factor: divided by another number than the rows'."""
-        plain = self._recomputed(parts, Recipe(training=training))
-        wanted = {v: plain[v].astype(np.float64) for v in seen}
-        size = sum(float(np.sum(np.square(g))) for g in wanted.values())
-        if not size or not all(np.isfinite(g).all() for g in seen.values()):
-            return False
-        factor = sum(float(np.sum(seen[v] * g)) for v, g in wanted.items()) / size
-        if factor <= 0 or _distance({v: g / factor for v, g in seen.items()}, plain) >= tolerance:
-            return False
-        effect = self._update.effect(step, plain, [np.float32(factor) * g for g in plain])
-        gap = largest_of(seen, plain, self._reference.names)
-        rows = sum(row_count(part.y) for part in parts)
-        evidence = f"the gradients are {factor:.4g} times those of the mean over the {rows} rows of the batch"
-        self._findings.add(
-            Cause("loss_reduction", "scaled", evidence, place.epoch, place.step, "loss", *gap, effect=effect,
-                  amount=(factor,))
-        )  # fmt: skip
-        return True
-
 
 def _at(weights: State, part: Part) -> Part:
     """The same part from other weights, with the seeds that it drew."""
@@ -218,6 +239,8 @@ def _changes(recipe: Recipe) -> int:
 
 def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
     """Cause, way and evidence of a changed part of the recipe."""
+    if value == "weights":
+        return "weight_normalisation", "sum of weights", "with the weighted losses divided by the sum of the weights"
     if name == "reduction":
         shape = passed.gradient.target.shape if passed.gradient is not None else ()
         kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
@@ -232,6 +255,19 @@ def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
     if text == "target_shape":
         return "target_shape", "broadcast", "with every prediction against every target of the batch"
     return "log_clip", text, f"with the log of probabilities clipped at {text.removeprefix('log_clip ')}"
+
+
+def _smoothing(reference: Reference) -> float | None:
+    """The configured loss's label smoothing; None where an output's loss is no cross-entropy, or they differ in it."""
+    losses = [one.loss for one in reference.trainee.objectives]
+    if not all("crossentropy" in loss.name and "focal" not in loss.name for loss in losses):
+        return None
+    amounts = {float(getattr(loss, "_fn_kwargs", {}).get("label_smoothing") or 0.0) for loss in losses}
+    return amounts.pop() if len(amounts) == 1 else None
+
+
+def _sum_to_one(predictions: np.ndarray) -> bool:
+    return predictions.ndim > 1 and predictions.shape[-1] > 1 and bool(np.allclose(predictions.sum(-1), 1, atol=1e-3))
 
 
 def _distance(seen: dict[int, np.ndarray], expected: Sequence[np.ndarray]) -> float:

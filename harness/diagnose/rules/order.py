@@ -47,7 +47,7 @@ def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> O
     epochs = by_epoch(steps, lengths)
     if any((rows < 0).any() for rows in epochs):
         return Order("unknown", "unknown")
-    parts = _parts(steps)
+    parts = _parts(steps, train)
     if parts is not None:
         words = f"trained {parts[1]} times on each of {parts[0]} parts of the data, one part after the other"
         return Order("part after part", words, parts)
@@ -79,11 +79,17 @@ def _names(step: np.ndarray) -> tuple[int, ...]:
     return tuple(sorted(step.tolist()))
 
 
-def _parts(steps: Steps) -> tuple[int, int] | None:
+def _parts(steps: Steps, train: np.ndarray) -> tuple[int, int] | None:
     """How many parts of the data were trained on one after the other, and how often each; None for one part.
 
-    A part ends where no row that came before comes again; rows of a part come at least twice.
+    A part ends where no row that came before comes again; rows of a part come at least twice. Rows that have
+    equal ones under their name tell nothing: those may be in another part.
     """
+    names, counts = np.unique(train, return_counts=True)
+    steps = [rows[np.isin(rows, names[counts == 1])] for rows in steps]
+    steps = [rows for rows in steps if len(rows)]
+    if not steps:
+        return None
     last = {row: number for number, rows in enumerate(steps) for row in rows.tolist()}
     parts: list[Counter[int]] = [Counter()]
     open_until = 0

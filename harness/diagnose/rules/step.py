@@ -88,6 +88,7 @@ class StepCheck:
 
     def finish(self, lengths: Sequence[int]) -> None:
         """After the run: what only all steps together tell; ``lengths`` are the steps of each epoch."""
+        self._gradient.finish()
         self._update.finish(lengths)
 
     def _dtype(self, passed: Pass, rows: np.ndarray | None, place: Place) -> None:
