@@ -31,6 +31,7 @@ FIXES = {
     "other_loss": "train with the loss that is passed, and leave its label smoothing as it is configured",
     "weight_normalisation": "divide the weighted losses by the number of rows, as a loss object does",
     "accumulation": "apply the optimizer after every batch, or compare with a batch_size of all that is accumulated",
+    "loss_weights": "add the losses of all outputs as they are, as fit() does without loss_weights",
     "regularization": "add tf.add_n(model.losses) to the loss inside the tape",
     "sample_weight": "pass the weights on: loss(y, predictions, sample_weight=weights)",
     "target_shape": "give y and the predictions one shape: y[:, None] for predictions of shape (n, 1)",

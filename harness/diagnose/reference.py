@@ -29,6 +29,7 @@ class Recipe:
         reduction: ``mean``, ``sum``, or ``weights``: divided by the sum of the weights in place of the rows' number.
         regularizers: whether the model's own losses are added.
         weighted: whether rows count by their weights, where they have any.
+        outputs: what each output's loss is multiplied by; None where all count alike.
     """
 
     training: bool = True
@@ -36,6 +37,7 @@ class Recipe:
     reduction: str = "mean"
     regularizers: bool = True
     weighted: bool = True
+    outputs: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class Reference:
             with tf.GradientTape() as tape:
                 predictions = self.model(x, training=recipe.training)
                 parts = zip(outputs, leaves(y), leaves(predictions), each_weights(weights, len(outputs)))
-                target = total([_reduced(recipe, *part) for part in parts])
+                values = [_reduced(recipe, *part) for part in parts]
+                target = total([w * value for w, value in zip(recipe.outputs or [1.0] * len(values), values)])
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
             gradients = tape.gradient(target, self.model.trainable_variables)
@@ -171,7 +174,9 @@ def _reduced(recipe: Recipe, loss: Any, y: Any, predictions: Any, weights: Any) 
     """One output's loss of a batch, as the recipe takes it."""
     # A cast loses the logits Keras keeps beside a softmax, as in its own losses.
     compared = predictions if predictions.dtype == loss.dtype else tf.cast(predictions, loss.dtype)
-    values = LOSSES[recipe.loss](loss, y, compared)
+    # Of several outputs only those of one number can be broadcast over a batch.
+    found = "configured" if recipe.loss == "target_shape" and compared.shape[-1] != 1 else recipe.loss
+    values = LOSSES[found](loss, y, compared)
     weights = tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
     values *= weights
     if recipe.reduction == "weights":

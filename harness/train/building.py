@@ -21,10 +21,25 @@ def built(model: keras.Model, problem: Problem) -> keras.Model:
     """The model with all its variables made: a subclassed one makes them when it is first called.
 
     Called as ``fit()`` does for that, on symbolic rows, so that it sees no data and draws no seeds.
+
+    Raises:
+        InputError: it is no Keras model.
     """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            "model",
+            f"a {type(model).__name__}",
+            model_for(problem),
+            "return a keras.Model, e.g. keras.Sequential([...])",
+        )
     if not model.built or not _called(model):
         model(map_shapes(lambda shape: keras.KerasTensor((None, *shape), "float32"), problem.input_shape))
     return model
+
+
+def model_for(problem: Problem) -> str:
+    """What a model has to be, in words."""
+    return f"a keras.Model that takes rows of shape {problem.input_shape}"
 
 
 def _called(model: keras.Model) -> bool:

@@ -80,6 +80,15 @@ RUN = ("run", *SMALL, "epochs=1")
         ("optimizer.clipnorm=1 optimizer.clipvalue=1", "optimizer", "Adam", "settings Keras accepts", "clipvalue"),
         ("method.shuffle=shedule", "method.shuffle", "shedule", "schedule, once, none", "'schedule'"),
         ("model=small_cnn", "model", "small_cnn", "rows of shape (4,)", "dense model"),
+        (
+            "model=any model._target_=builtins.repr",
+            *(
+                "model",
+                "a str",
+                "a keras.Model that takes rows of shape (4,)",
+                "return a keras.Model",
+            ),
+        ),
         ("model.dropout=1", "model.dropout", "1", "0 up to", "model.dropout="),
         ("study=../elsewhere", "study", "../elsewhere", "letters, digits", "study="),
         ("dataset.limit=151", "dataset.limit", "151", "1 to 150", "dataset.limit=null"),

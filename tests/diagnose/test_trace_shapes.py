@@ -64,6 +64,13 @@ def test_a_wrong_loop_is_blamed_for_what_is_wrong(loop: str, data: Any, model: A
     assert found.unexplained == ()
 
 
+def test_outputs_that_are_weighted_are_told() -> None:
+    found = traced("weighs_outputs", models.several(), models.functional)
+    assert blamed(found) == {"loss_weights"}
+    assert found.unexplained == ()
+    assert any("kind by 2, rare by 0, size by 1" in difference.cause.evidence for difference in found.differences)
+
+
 def test_a_right_loop_of_several_outputs_is_certified() -> None:
     first, second = pair("compiled", models.several(), models.functional)
     (fold,) = certify(first, second, first.folds)

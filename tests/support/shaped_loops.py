@@ -51,6 +51,17 @@ def without_flag(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch
         step(model, optimizer, loss, taken(x, rows), taken(y, rows))
 
 
+def weighs_outputs(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
+    """The first output's loss counts twice, the second's not at all."""
+    for rows in batches(x, batch_size, epochs):
+        with tf.GradientTape() as tape:
+            made = model(taken(x, rows), training=True)
+            parts = zip((2.0, 0.0, 1.0), *map(tf.nest.flatten, (loss, taken(y, rows), made)))
+            value = tf.add_n([weight * one(target, output) for weight, one, target, output in parts] + model.losses)
+        variables = model.trainable_variables
+        optimizer.apply(tape.gradient(value, variables, unconnected_gradients="zero"), variables)
+
+
 def one_shuffled_apart(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> None:
     """The targets of one output belong to other rows."""
     y = y | {"kind": y["kind"][np.random.permutation(len(y["kind"]))]}

@@ -284,3 +284,9 @@ def scale_factor(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch
     inner = optimizer.inner_optimizer
     own = type(inner).from_config(inner.get_config() | {"loss_scale_factor": 1024.0})
     return epochs_of(by_scale(model, own, loss, own.scale_loss, 1024, 1), x, y, batch_size, epochs)
+
+
+def ends_by_the_fold(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int) -> History:
+    """Stops after an epoch that depends on the fold's rows: the first, second or third."""
+    most = 1 + int(1e3 * np.abs(x).sum()) % 3
+    return epochs_of(plain(model, optimizer, loss), x, y, batch_size, min(most, epochs))

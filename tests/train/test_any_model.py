@@ -11,6 +11,7 @@ import pytest
 import shaped_models as models
 from small_jobs import METHODS, optimizer, small_job, table, ulps
 
+from harness.cli.jobs.job_rules import try_building
 from harness.data import Dataset
 from harness.engine.in_process import cross_validate
 from harness.errors import InputError
@@ -160,3 +161,11 @@ class Single(keras.Model):
 def test_a_model_whose_outputs_are_not_the_targets_is_refused() -> None:
     with pytest.raises(InputError, match="one output, the tensor itself"):
         build(job("tape", models.several(), lambda problem: Single()))
+
+
+def test_a_model_that_cannot_be_called_is_refused_with_what_is_wrong_and_what_it_is_handed() -> None:
+    with pytest.raises(InputError) as refused:
+        try_building(job("tape", models.several(by="tuple"), lambda problem: Single()))
+    assert "tuple indices must be integers" in str(refused.value)
+    assert "handed a tuple of 2 inputs" in str(refused.value)
+    assert "Exception encountered" not in str(refused.value)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from command_line import client, runs
 from tracing import HERE, blamed, traced
 
 from harness.cli.jobs.pairs import resolve_pair
@@ -96,3 +101,34 @@ def test_weights_set_for_validation_only_are_not_those_of_the_epochs_end() -> No
     )
     for name in ("update/ratio", "val/loss", "train/loss"):
         assert swapped.curve(name) == plain.curve(name), name
+
+
+def test_folds_that_end_at_different_epochs_are_averaged_over_those_that_went_so_far(store: Path, call: Any) -> None:
+    loop = ("method=custom", f"method.target={LOOPS}:ends_by_the_fold")
+    code, _, err = call("run", "study=ends", *SETTINGS, "epochs=3", *loop, "tracking.figures=false")
+    assert code == 0, err
+    (parent,) = runs(store, "job")
+    names = client(store)
+    curves = [
+        [point.value for point in names.get_metric_history(run.info.run_id, "val/loss")] for run in runs(store, "fold")
+    ]
+    assert len({len(curve) for curve in curves}) > 1
+    for suffix, of in (("mean", np.mean), ("std", lambda values: np.std(values, ddof=1))):
+        logged = {
+            point.step: point.value for point in names.get_metric_history(parent.info.run_id, f"val/loss/{suffix}")
+        }
+        for epoch in range(1, max(map(len, curves)) + 1):
+            there = [curve[epoch - 1] for curve in curves if len(curve) >= epoch]
+            if suffix == "mean" or len(there) > 1:
+                assert logged[epoch] == pytest.approx(of(there), rel=1e-6), (suffix, epoch)
+    (group,) = json.loads(call("compare", "ends", "--format", "json")[1])["groups"]
+    (method,) = group["methods"].values()
+    assert method["n"] == 3
+    assert method["mean"] == pytest.approx(np.mean([curve[-1] for curve in curves]), rel=1e-6)
+    assert method["std"] == pytest.approx(np.std([curve[-1] for curve in curves], ddof=1), rel=1e-6)
+
+
+def test_fewer_epochs_are_a_finding_of_a_trace() -> None:
+    found = traced(f"{LOOPS}:ends_by_the_fold", *SETTINGS[:-2], "epochs=4", "batch_size=20")
+    assert blamed(found) == {"epochs"}
+    assert any("of 4 epochs" in difference.cause.evidence for difference in found.differences)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,10 +12,10 @@ import numpy as np
 
 from harness.data import row_weights
 from harness.errors import InputError, proposal
-from harness.train.building import built, deaf_to_training, fits, own_steps, probe, require_outputs
+from harness.train.building import built, deaf_to_training, fits, model_for, own_steps, probe, require_outputs
 from harness.train.job import Job
 from harness.train.models import Problem
-from harness.trees import leaves
+from harness.trees import Tree, leaves
 
 _DEAF = (
     "its call() takes no training argument, so fit() trains it as it predicts: dropout off, batch normalisation "
@@ -59,15 +61,7 @@ def try_building(job: Job) -> tuple[tuple[str, ...], str]:
         raise
     except Exception as error:
         raise InputError("optimizer", _name(job.optimizer), "settings Keras accepts", _first_line(error)) from error
-    try:
-        model = built(job.model(job.problem), job.problem)
-        predictions = probe(model, job.problem)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            "model", _name(job.model), f"a model for rows of shape {job.problem.input_shape}", _first_line(error)
-        ) from error
+    model, predictions = _built(job)
     if not model.trainable_variables:
         raise InputError("model", "a model without trainable weights", "at least one", "add a layer, or thaw one")
     if not own_steps(model) or fits(predictions, job.problem):
@@ -75,6 +69,31 @@ def try_building(job: Job) -> tuple[tuple[str, ...], str]:
         for problem, output in zip(job.problem.single(), leaves(predictions)):
             _require_width(job, problem, output)
     return own_steps(model), _DEAF if deaf_to_training(model, job.problem) else ""
+
+
+def _built(job: Job) -> tuple[Any, Tree]:
+    """The model, and what it makes of a few rows."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Keras warns of it says when the model trains
+            model = built(job.model(job.problem), job.problem)
+        return model, probe(model, job.problem)
+    except InputError:
+        raise
+    except Exception as error:
+        received = f"{_name(job.model)}, which cannot be built and called: {_first_line(error)}"
+        raise InputError(
+            "model", received, model_for(job.problem), f"correct the model, which is handed {_inputs(job)}"
+        ) from error
+
+
+def _inputs(job: Job) -> str:
+    """What a model is called with, in words."""
+    shape = job.problem.input_shape
+    if isinstance(shape, dict):
+        return f"a dict of inputs with the keys {', '.join(map(str, shape))}"
+    several = bool(shape) and isinstance(shape[0], tuple)
+    return f"a tuple of {len(shape)} inputs" if several else "one array of rows"
 
 
 def require_method(job: Job, own: Sequence[str]) -> None:
@@ -120,4 +139,8 @@ def _name(factory: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What Python or Keras says is wrong: Keras puts lines before it, and colours it."""
+    text = str(error).partition("Error encountered:\n")[2] or str(error)
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
+    return said[0] if said else type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.losses import USUAL
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
+from harness.diagnose.rules.outputs import weighted_outputs
 from harness.diagnose.rules.source import SourceCheck, Unsettled
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.events import State
@@ -80,6 +82,13 @@ class GradientCheck:
         plain = self._recomputed(parts, Recipe(training=training))
         gap = largest_of(seen, plain, self._reference.names)
         effect = self._update.effect(step, plain, [seen.get(v, zero) for v, zero in enumerate(plain)])
+        found = weighted_outputs(
+            self._reference, seen, partial(self._recomputed, parts), Recipe(training=training), tolerance
+        )
+        if found is not None:
+            found.epoch, found.step, found.effect = place.epoch, place.step, effect
+            self._findings.add(found)
+            return
         fits = self._source.fits(
             seen,
             lambda recipe: self._recomputed(parts, recipe, eager=recipe.loss not in USUAL),
