@@ -50,6 +50,8 @@ LOOPS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
     "batch_of_its_own": (DROPOUT, frozenset({"batch_size"})),
     "rate_of_its_own": (DROPOUT, frozenset({"learning_rate"})),
     "back_to_the_start": (DROPOUT, frozenset({"assigned_weights"})),
+    "shuffled_apart_by_import": (DROPOUT, frozenset({"row_pairing"})),
+    "shuffled_apart_by_hand": (REGRESSION, frozenset({"row_pairing"})),
     "several_at_once": (DROPOUT, frozenset({"training_flag", "loss_reduction", "partial_batch", "shuffle"})),
 }
 

@@ -7,6 +7,7 @@ Written from the descriptions of public issues; the docstrings say which. Diagno
 
 import numpy as np
 import tensorflow as tf
+from keras.losses import categorical_crossentropy
 
 
 def never_shuffled(model, optimizer, loss, x, y, *, batch_size, epochs):
@@ -102,5 +103,30 @@ def batch_of_its_own(model, optimizer, loss, x, y, *, batch_size, epochs):
             rows = order[start : start + 32]
             with tf.GradientTape() as tape:
                 value = loss(y[rows], model(x[rows], training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def shuffled_apart_by_import(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """Rows and targets shuffled apart, and a loss function imported by name at the top of the file."""
+    for _ in range(epochs):
+        order, other = np.random.permutation(len(x)), np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)
+            with tf.GradientTape() as tape:
+                values = categorical_crossentropy(y[other[part]], model(x[order[part]], training=True))
+                value = tf.reduce_mean(values)
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+
+def shuffled_apart_by_hand(model, optimizer, loss, x, y, *, batch_size, epochs):
+    """A regression's rows are shuffled, its targets are not, and the squared error is written out."""
+    for _ in range(epochs):
+        order = np.random.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(tf.square(y[part] - model(x[order[part]], training=True)))
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))

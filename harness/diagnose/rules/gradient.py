@@ -19,7 +19,8 @@ from harness.diagnose.losses import USUAL
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
 from harness.diagnose.rules.outputs import weighted_outputs
-from harness.diagnose.rules.source import SourceCheck, Unsettled
+from harness.diagnose.rules.pairing import PairingCheck
+from harness.diagnose.rules.source import SourceCheck, Unsettled, smoothing, sum_to_one, words_of
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.events import State
 from harness.observe.gradients import loss_scale, own, scaled_by_hand
@@ -39,12 +40,14 @@ class Part:
         y: targets, shape (rows, …).
         training: the flag that gives its predictions.
         weights: of the rows, shape (rows,); None when all count alike.
+        rows: their numbers; None when they are not known.
     """
 
     passed: Pass
     y: Tree
     training: bool
     weights: Tree | None
+    rows: np.ndarray | None = None
 
 
 class GradientCheck:
@@ -54,15 +57,24 @@ class GradientCheck:
         reference: recomputes steps.
         findings: receives the causes.
         update: tells how far an update moves.
+        pairing: tells which targets a gradient was taken with.
         weighted: whether rows have weights.
     """
 
-    def __init__(self, reference: Reference, findings: Findings, update: UpdateCheck, *, weighted: bool) -> None:
-        self._reference, self._findings, self._update = reference, findings, update
+    def __init__(
+        self,
+        reference: Reference,
+        findings: Findings,
+        update: UpdateCheck,
+        pairing: PairingCheck,
+        *,
+        weighted: bool,
+    ) -> None:
+        self._reference, self._findings, self._update, self._pairing = reference, findings, update, pairing
         self._weighted = weighted
         self._usual = Recipe()
         self._penalised = bool(reference.model.losses)
-        self._source = SourceCheck(findings, reference.single_numbers, _smoothing(reference))
+        self._source = SourceCheck(findings, reference.single_numbers, smoothing(reference))
 
     def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Find the recipe that gives the gradients seen, and name where it is not ``fit()``'s."""
@@ -79,6 +91,8 @@ class GradientCheck:
                     self._name(recipe, step, place, parts)
                     self._accumulated(how, shares, step, place, parts)
                     return
+        if self._other_targets(seen, parts, place):
+            return
         plain = self._recomputed(parts, Recipe(training=training))
         gap = largest_of(seen, plain, self._reference.names)
         effect = self._update.effect(step, plain, [seen.get(v, zero) for v, zero in enumerate(plain)])
@@ -95,7 +109,7 @@ class GradientCheck:
             Recipe(training=training),
             sum(row_count(part.y) for part in parts),
             tolerance,
-            sums_to_one=all(_sum_to_one(one) for part in parts for one in leaves(part.passed.call.predictions)),
+            sums_to_one=all(sum_to_one(one) for part in parts for one in leaves(part.passed.call.predictions)),
         )
         self._source.steps.append(Unsettled(place, gap, effect, sum(row_count(part.y) for part in parts), fits))
 
@@ -119,6 +133,17 @@ class GradientCheck:
     def finish(self) -> None:
         """After the run: what only all steps together tell."""
         self._source.finish()
+
+    def _other_targets(self, seen: dict[int, np.ndarray], parts: Sequence[Part], place: Place) -> bool:
+        """Whether the gradients are those of the rows with other rows' targets, which no loss was seen with."""
+        (part, *more), recipe = parts, replace(self._usual, training=parts[-1].training)
+        if more or part.rows is None:
+            return False
+
+        def with_targets(y: Tree) -> Gradients:
+            return self._recomputed([replace(part, y=y)], recipe)
+
+        return self._pairing.solve(seen, with_targets, part.rows, part.y, place)
 
     def _put_together(self, parts: Sequence[Part]) -> list[tuple[str, list[float] | None]]:
         """Ways to put the parts' gradients together: as the whole batch's, or by shares of their own.
@@ -225,7 +250,7 @@ class GradientCheck:
                     known.effect = max(known.effect, effect)
                 continue
             gap = largest_of(dict(enumerate(changed)), plain, self._reference.names)
-            cause, way, words = _words(name, value, parts[-1].passed)
+            cause, way, words = words_of(name, value, parts[-1].passed)
             evidence = f"recomputed {words}, the gradients agree; as fit() takes it, {gap[0]} is {gap[1]:.2g} away"
             self._findings.add(
                 Cause(cause, way, evidence, place.epoch, place.step, "loss" if cause != "log_clip" else "gradient",
@@ -244,39 +269,6 @@ def _changes(recipe: Recipe) -> int:
     return sum(
         getattr(recipe, name) != getattr(usual, name) for name in ("loss", "reduction", "regularizers", "weighted")
     )
-
-
-def _words(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
-    """Cause, way and evidence of a changed part of the recipe."""
-    if value == "weights":
-        return "weight_normalisation", "sum of weights", "with the weighted losses divided by the sum of the weights"
-    if name == "reduction":
-        shape = passed.gradient.target.shape if passed.gradient is not None else ()
-        kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
-        return "loss_reduction", "sum", f"with the loss as {kind}"
-    if name == "weighted":
-        return "sample_weight", "ignored", "with every row counting alike"
-    if name == "regularizers":
-        return "regularization", "left out", "without model.losses"
-    text = str(value)
-    if text == "logits":
-        return "logits", "flipped", "with from_logits the other way round"
-    if text == "target_shape":
-        return "target_shape", "broadcast", "with every prediction against every target of the batch"
-    return "log_clip", text, f"with the log of probabilities clipped at {text.removeprefix('log_clip ')}"
-
-
-def _smoothing(reference: Reference) -> float | None:
-    """The configured loss's label smoothing; None where an output's loss is no cross-entropy, or they differ in it."""
-    losses = [one.loss for one in reference.trainee.objectives]
-    if not all("crossentropy" in loss.name and "focal" not in loss.name for loss in losses):
-        return None
-    amounts = {float(getattr(loss, "_fn_kwargs", {}).get("label_smoothing") or 0.0) for loss in losses}
-    return amounts.pop() if len(amounts) == 1 else None
-
-
-def _sum_to_one(predictions: np.ndarray) -> bool:
-    return predictions.ndim > 1 and predictions.shape[-1] > 1 and bool(np.allclose(predictions.sum(-1), 1, atol=1e-3))
 
 
 def _distance(seen: dict[int, np.ndarray], expected: Sequence[np.ndarray]) -> float:

@@ -16,7 +16,8 @@ from harness.certify.distance import relative
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.losses import OTHERS, OVER_CLASSES
 from harness.diagnose.place import Place
-from harness.diagnose.reference import Recipe
+from harness.diagnose.reference import Recipe, Reference
+from harness.observe.steps import Pass
 
 Gradients = Sequence[np.ndarray]
 Seen = dict[int, np.ndarray]
@@ -170,6 +171,40 @@ class SourceCheck:
         self.findings.wonder(
             Cause("gradient", way, evidence, step.place.epoch, step.place.step, "gradient", *step.gap, confidence=0.0)
         )
+
+
+def words_of(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
+    """Cause, way and evidence of a changed part of the recipe."""
+    if value == "weights":
+        return "weight_normalisation", "sum of weights", "with the weighted losses divided by the sum of the weights"
+    if name == "reduction":
+        shape = passed.gradient.target.shape if passed.gradient is not None else ()
+        kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
+        return "loss_reduction", "sum", f"with the loss as {kind}"
+    if name == "weighted":
+        return "sample_weight", "ignored", "with every row counting alike"
+    if name == "regularizers":
+        return "regularization", "left out", "without model.losses"
+    text = str(value)
+    if text == "logits":
+        return "logits", "flipped", "with from_logits the other way round"
+    if text == "target_shape":
+        return "target_shape", "broadcast", "with every prediction against every target of the batch"
+    return "log_clip", text, f"with the log of probabilities clipped at {text.removeprefix('log_clip ')}"
+
+
+def smoothing(reference: Reference) -> float | None:
+    """The configured loss's label smoothing; None where an output's loss is no cross-entropy, or they differ in it."""
+    losses = [one.loss for one in reference.trainee.objectives]
+    if not all("crossentropy" in loss.name and "focal" not in loss.name for loss in losses):
+        return None
+    amounts = {float(getattr(loss, "_fn_kwargs", {}).get("label_smoothing") or 0.0) for loss in losses}
+    return amounts.pop() if len(amounts) == 1 else None
+
+
+def sum_to_one(predictions: np.ndarray) -> bool:
+    """Whether each row of predictions, shape (rows, …), sums to 1."""
+    return predictions.ndim > 1 and predictions.shape[-1] > 1 and bool(np.allclose(predictions.sum(-1), 1, atol=1e-3))
 
 
 def _of(gradients: Gradients, seen: Seen) -> Seen:

@@ -15,6 +15,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.gradient import GradientCheck, Part
+from harness.diagnose.rules.pairing import PairingCheck
 from harness.diagnose.rules.update import UpdateCheck
 from harness.observe.events import Loss
 from harness.observe.steps import Pass, Step
@@ -45,12 +46,12 @@ class StepCheck:
         weights: Tree | None = None,
     ) -> None:
         self._all_weights = weights
-        self._reference, self._findings, self._ambiguous = reference, findings, ambiguous
+        self._reference, self._findings = reference, findings
         self._coarse = coarse
         self._update = UpdateCheck(reference, findings)
-        self._gradient = GradientCheck(reference, findings, self._update, weighted=weights is not None)
+        self._pairing = PairingCheck(findings, targets, ambiguous)
+        self._gradient = GradientCheck(reference, findings, self._update, self._pairing, weighted=weights is not None)
         self._like = take(targets, slice(0, 1))
-        self._targets_known = [frozenset(row.tobytes() for row in leaf) for leaf in leaves(targets)]
 
     def check(self, step: Step, place: Place, rows: np.ndarray | None, y: Tree | None) -> None:
         """Name what this step does unlike ``fit()``.
@@ -76,10 +77,11 @@ class StepCheck:
                 given = _targets_given(passed, self._like)
                 targets, weights = None if any(one is None for one in given) else like(self._like, given), None
             else:
-                targets = self._targets(passed, rows[part], take(y, part), place)  # type: ignore[index]
+                own = take(y, part)
+                targets = self._pairing.used(_targets_given(passed, own), rows[part], own, place)  # type: ignore[index]
                 weights = None if self._all_weights is None else take(self._all_weights, rows[part])  # type: ignore[index]
             if targets is not None and passed.gradient is not None:
-                parts.append(Part(passed, targets, training, weights))
+                parts.append(Part(passed, targets, training, weights, None if part is None else rows[part]))  # type: ignore[index]
         if parts and len(parts) == len(seen):
             self._gradient.check(step, place, parts)
             if step.perturbed:
@@ -124,36 +126,6 @@ class StepCheck:
                   place.step, "forward", "", *gap, confidence=0.0)
         )  # fmt: skip
         return flag
-
-    def _targets(self, passed: Pass, rows: np.ndarray, y: Tree, place: Place) -> Tree:
-        """The targets the loop used for these rows, where a Keras loss was seen with them."""
-        used, wrong, known = [], np.zeros(len(rows), bool), True
-        for given, own, all_known in zip(_targets_given(passed, y), leaves(y), self._targets_known):
-            if given is None or len(given) != len(own):
-                used.append(own)
-                continue
-            other = ~np.isclose(given.reshape(len(own), -1), own.reshape(len(own), -1)).all(axis=1)
-            used.append(given if other.any() else own)
-            apart = other & ~np.isin(rows, list(self._ambiguous))
-            known = known and all(row.tobytes() in all_known for row in given[apart])
-            wrong |= apart
-        if wrong.any():
-            self._mixed(wrong, known, place)
-        return like(y, used)
-
-    def _mixed(self, wrong: np.ndarray, known: bool, place: Place) -> None:
-        """Rows whose target is another's, or nobody's."""
-        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have another row's target"
-        if known:
-            effect = float(wrong.mean())
-            self._findings.add(
-                Cause(
-                    "row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect, amount=(effect,)
-                )
-            )
-            return
-        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have a target that no training row has"
-        self._findings.wonder(Cause("targets", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
 
 
 def _dtypes(predictions: Tree) -> str:
