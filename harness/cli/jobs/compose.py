@@ -121,8 +121,8 @@ def _other_launcher(launcher: str) -> InputError:
     return InputError(
         "hydra/launcher",
         launcher,
-        "basic: all jobs of a command run in one process, one after the other",
-        "leave hydra/launcher out; to use more processes, start a command for each part of the sweep",
+        "basic: one command runs all jobs, so that it checks them first and records them by one writer",
+        f"leave hydra/launcher out; for more processes {proposal('engine', 'local')}",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from harness.cli.jobs.compose import Composition
+from harness.cli.jobs.engine import share_threads
 from harness.cli.terminal.quiet import quiet_tensorflow
 from harness.errors import InputError
 
@@ -24,6 +25,7 @@ def prepare_jobs(compositions: Sequence[Composition], console: Console) -> tuple
         InputError: the first thing wrong with any job, or with the store, or jobs of different stores.
     """
     _require_one_store(compositions)
+    share_threads(compositions[0].settings["engine"])
     with console.status("loading TensorFlow and data"):
         # Imported here, not above, so that --help and --cfg answer at once.
         quiet_tensorflow()

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from harness.cli.jobs.compose import Composition
+from harness.cli.jobs.engine import require_engine, worker_count
 from harness.cli.jobs.job_rules import require_fitting, require_method, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.names import named
@@ -48,18 +49,24 @@ class ResolvedJob:
     force: bool
     tracking_uri: str | None
     vectorize: bool | str = False
+    workers: int = 1
+    composition: Composition | None = None
 
 
 @own_output()
-def resolve(compositions: Sequence[Composition]) -> list[ResolvedJob]:
+def resolve(compositions: Sequence[Composition], shared: Shared | None = None) -> list[ResolvedJob]:
     """Instantiate and check all jobs; equal data sets are loaded once.
+
+    Args:
+        compositions: of the jobs.
+        shared: what earlier jobs made, to be shared.
 
     Raises:
         InputError: the first thing wrong with any of them.
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # so that _target_ finds a module of the user's own, as python does
-    shared = Shared()
+    shared = shared or Shared()
     jobs = _told_apart([_resolve_one(composition, shared) for composition in compositions])
     described = named([job.description for job in jobs])
     return [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
@@ -98,8 +105,9 @@ def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
             stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
     require_method(job, shared.built[signature])
     described = _describe(composition, dataset, folds)
-    where, how = settings["tracking"]["uri"], settings["engine"]["vectorize"]
-    return ResolvedJob(job, described, settings["force"], where, how)
+    where, engine = settings["tracking"]["uri"], settings["engine"]
+    return ResolvedJob(job, described, settings["force"], where, engine["vectorize"], worker_count(engine),
+                       composition)  # fmt: skip
 
 
 def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -128,14 +136,7 @@ def _require_scalars(settings: Mapping[str, Any]) -> None:
     require_whole("seed", settings["seed"], 0, 2**32 - 1)
     for name in ("jit_compile", "gradient_statistics", "force"):
         _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", False)
-    vectorize = settings["engine"]["vectorize"]
-    _require(
-        "engine.vectorize",
-        vectorize,
-        lambda value: value == "auto" or isinstance(value, bool),
-        "auto, true or false",
-        "auto",
-    )
+    require_engine(settings["engine"])
     plain = "letters, digits, '.', '_' and '-'"
     _require("study", settings["study"], _plain_name, plain, "my_study")
 

@@ -1,4 +1,4 @@
-"""Which folds of a sweep may train as lanes of one program, and what their results are known by in the store.
+"""Which folds of a sweep train ahead of their job's turn: as lanes of one program, or in worker processes.
 
 Rounding makes a lane's result another than that of the same fold alone, so it has a hash of its own. A study about
 bits, one that compares methods, never meets such a result unless it is asked for with ``engine.vectorize=true``.
@@ -6,20 +6,22 @@ bits, one that compares methods, never meets such a result unless it is asked fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.cli.jobs.resolve import ResolvedJob
 from harness.engine.lanes import Ahead
+from harness.engine.workers import Unit, WorkerDeathError, Workers
 from harness.plan.identity import JobIdentity, in_lanes
+from harness.records import FoldResult
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.read import methods_of
 from harness.train.programs import Programs
 
 
-class LanesOfSweep:
-    """The folds that train ahead of their job's turn, and those that did so in an earlier run.
+class FoldsAhead:
+    """The folds that train ahead of their job's turn, and those that were lanes in an earlier run.
 
     Args:
         jobs: of the command.
@@ -37,10 +39,29 @@ class LanesOfSweep:
         programs: Programs,
         say: Callable[[str], None],
     ) -> None:
-        self.allowed = _allowed(jobs, store)
+        workers = jobs[0].workers
+        self.allowed = workers == 1 and _allowed(jobs, store)
         self._known = known
-        missing = [(job.job, frozenset(self._missing(job))) for job in jobs] if self.allowed else []
-        self.ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say) if self.allowed else None
+        self._ahead: Ahead | Workers | None = None
+        if self.allowed:
+            missing = [(job.job, frozenset(self._missing(job))) for job in jobs]
+            self._ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say)
+        elif workers > 1:
+            from harness.cli.sweep.unit import train_unit
+
+            units = [
+                Unit(owner, fold, job.composition) for owner, job in enumerate(jobs) for fold in self._missing(job)
+            ]
+            self._ahead = Workers(units, train_unit, min(workers, max(1, len(units))), say)
+
+    def results(self, owner: int) -> Mapping[int, FoldResult | WorkerDeathError]:
+        """Of the folds of a job that were trained ahead, by number."""
+        return {} if self._ahead is None else self._ahead.results(owner)
+
+    def close(self) -> None:
+        """Train no more; what is in hand is lost."""
+        if isinstance(self._ahead, Workers):
+            self._ahead.close()
 
     def _missing(self, job: ResolvedJob) -> Iterable[int]:
         for fold, hashed in job.description.identity.folds.items():

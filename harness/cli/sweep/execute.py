@@ -1,22 +1,23 @@
-"""Go through a command's jobs in one process: reuse, train, record, and go on after a failure."""
+"""Go through a command's jobs: reuse, train, record, and go on after a failure."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Container, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 
 from rich.console import Console
 
 from harness.cli.jobs.names import named
 from harness.cli.jobs.resolve import ResolvedJob
-from harness.cli.sweep.ahead import LanesOfSweep, as_lanes
+from harness.cli.sweep.ahead import FoldsAhead, as_lanes
 from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_line, own_output
 from harness.engine.in_process import cross_validate
+from harness.engine.workers import WorkerDeathError
 from harness.errors import InputError, message
 from harness.records import EpochRecord, FoldResult, JobResult
 from harness.store.behind import JobRecord, Recorder
@@ -37,7 +38,7 @@ class _Sweep:
     progress: SweepProgress
     outcome: Outcome
     programs: Programs
-    lanes: LanesOfSweep
+    ahead: FoldsAhead
     known: set[str]  # hashes of jobs and folds that the store has, or will have when all is written
 
 
@@ -66,9 +67,9 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
             jobs = [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
             studies = dict.fromkeys(job.description.study for job in jobs)
             known = {*finished_hashes(store), *finished_jobs(store, studies)}
-            lanes = LanesOfSweep(jobs, store, frozenset(known), programs, progress.say)
-        with Recorder(store) as recorder:
-            sweep = _Sweep(store, recorder, progress, outcome, programs, lanes, known)
+            ahead = FoldsAhead(jobs, store, frozenset(known), programs, progress.say)
+        with closing(ahead), Recorder(store) as recorder:
+            sweep = _Sweep(store, recorder, progress, outcome, programs, ahead, known)
             _run_jobs(jobs, sweep)
     return outcome
 
@@ -82,8 +83,7 @@ def _run_jobs(jobs: Sequence[ResolvedJob], sweep: _Sweep) -> None:
             counted = progress.counted
             try:
                 with sweep.store.plain_errors():
-                    ahead = {} if sweep.lanes.ahead is None else sweep.lanes.ahead.results(number - 1)
-                    written += _run_job(job, sweep, ahead)
+                    written += _run_job(job, sweep, sweep.ahead.results(number - 1))
             except InputError as error:
                 if number == 1:
                     raise
@@ -109,10 +109,12 @@ def _settle(job: _Written, sweep: _Sweep) -> None:
     sweep.outcome.count([result for result in job.folds if result.fold not in job.reused], reused=False)
 
 
-def _run_job(resolved: ResolvedJob, sweep: _Sweep, ahead: dict[int, FoldResult]) -> list[_Written]:
+def _run_job(
+    resolved: ResolvedJob, sweep: _Sweep, ahead: Mapping[int, FoldResult | WorkerDeathError]
+) -> list[_Written]:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
-    stored_lanes = sweep.lanes.stored(resolved)
-    lanes = stored_lanes | {fold for fold, result in ahead.items() if result.lanes is not None}
+    stored_lanes = sweep.ahead.stored(resolved)
+    lanes = stored_lanes | {fold for fold, result in _trained(ahead).items() if result.lanes is not None}
     job, description = resolved.job, as_lanes(resolved.description, lanes)
     name, hashes = description.name, description.identity.folds
     record: JobRecord | None = None
@@ -198,7 +200,7 @@ def _train(
     found: dict[int, FoldResult],
     record: JobRecord,
     sweep: _Sweep,
-    ahead: dict[int, FoldResult],
+    ahead: Mapping[int, FoldResult | WorkerDeathError],
 ) -> tuple[FoldResult, ...]:
     job, progress = resolved.job, sweep.progress
 
@@ -223,15 +225,22 @@ def _train(
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:
-        for result in ahead.values():
+        for result in _trained(ahead).values():
             for epoch in result.history:
                 progress.epoch(result.fold, epoch)
             on_fold(result)
+        for died in ahead.values():
+            if isinstance(died, WorkerDeathError):
+                raise died
         return cross_validate(
             job,
-            finished=found | ahead,
+            finished=found | _trained(ahead),
             on_epoch=on_epoch,
             on_fold_start=on_fold_start,
             on_fold=on_fold,
             programs=sweep.programs,
         )
+
+
+def _trained(ahead: Mapping[int, FoldResult | WorkerDeathError]) -> dict[int, FoldResult]:
+    return {fold: result for fold, result in ahead.items() if isinstance(result, FoldResult)}

@@ -1,0 +1,116 @@
+"""Folds in worker processes: the same results to the bit, and what a worker's death costs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import SMALL, Call, finished_folds, history, refused, run_harness, runs
+from unit_outcomes import outcome
+
+from harness.engine.workers import Unit, WorkerDeathError, Workers
+from harness.records import FoldResult
+
+TWO = ("engine=local", "engine.workers=2")
+
+
+def tries(folder: Path) -> Counter[str]:
+    return Counter(line.split()[0] for line in (folder / "tries").read_text().splitlines())
+
+
+def through_workers(folder: Path, jobs: int, folds: int, **special: str) -> tuple[list[dict[int, Any]], list[str]]:
+    work = {"folder": str(folder), "folds": {int(name[1:]): what for name, what in special.items()}}
+    units = [Unit(owner, owner * folds + fold, work) for owner in range(jobs) for fold in range(folds)]
+    said: list[str] = []
+    workers = Workers(units, outcome, 2, said.append)
+    try:
+        return [workers.results(owner) for owner in range(jobs)], said
+    finally:
+        workers.close()
+
+
+def test_results_come_job_by_job_each_fold_once(tmp_path: Path) -> None:
+    found, said = through_workers(tmp_path, 3, 4, f5="error")
+    assert [sorted(one) for one in found] == [[0, 1, 2, 3], [4, 6, 7], [8, 9, 10, 11]]
+    assert all(result.fold == fold for one in found for fold, result in one.items())
+    assert set(tries(tmp_path).values()) == {1}
+    assert len({line.split()[1] for line in (tmp_path / "tries").read_text().splitlines()}) == 2
+    assert said == []
+
+
+def test_a_worker_that_dies_costs_what_it_had_in_hand(tmp_path: Path) -> None:
+    found, said = through_workers(tmp_path, 2, 4, f2="die once", f5="die")
+    kinds = {fold: type(result) for one in found for fold, result in one.items()}
+    assert kinds == {fold: WorkerDeathError if fold == 5 else FoldResult for fold in range(8)}
+    counted = tries(tmp_path)
+    assert (counted["5"], counted["2"]) == (3, 2)
+    assert max(count for fold, count in counted.items() if fold not in "25") <= 3
+    assert said
+    assert all("a worker process died" in line for line in said)
+
+
+SWEEP = ("run", "-m", *SMALL, "cv.folds=3", "epochs=2", "tracking.figures=false", "method=fit,tape")
+
+
+def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, store: Path) -> None:
+    code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
+    assert code == 0, err
+    assert "2 jobs finished, 6 folds trained" in err
+    code, _, err = run_harness(*SWEEP, "study=one", "force=true", "engine.threads=1", store=store)
+    assert code == 0, err
+    digests = {}
+    for study in ("two", "one"):
+        found = runs(store, "fold", study=study)
+        names = ("method", "fold", "fold_hash", "initial_weights_digest", "final_weights_digest", "order_digest")
+        digests[study] = sorted(tuple(run.data.tags[name] for name in names) for run in found)
+        assert {run.info.status for run in found} == {"FINISHED"}
+        assert [finished_folds(store, parent) for parent in runs(store, "job", study=study)] == [[1, 2, 3]] * 2
+    if len(os.sched_getaffinity(0)) == 2:  # two workers share two cores as one thread each
+        assert digests["two"] == digests["one"]
+    one, two = ({run.data.tags["fold"]: history(store, run, "val/loss") for run in runs(store, "fold", study=study)
+                 if run.data.tags["method"] == "tape"} for study in ("one", "two"))  # fmt: skip
+    assert one == two
+    code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
+    assert "0 folds trained, 6 taken from the store" in err
+
+
+BROKEN = """
+def train(model, optimizer, loss, x, y, *, batch_size, epochs):
+    raise RuntimeError("the loop broke on purpose")
+"""
+
+
+def test_what_fails_in_a_worker_is_recorded_with_its_traceback(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    own = ("method=custom", f"method.target={tmp_path / 'broken.py'}:train")
+    code, _, err = run_harness("run", "study=broken", *SMALL, "cv.folds=2", "epochs=1", *own, *TWO, store=store)
+    assert code == 1
+    assert "the loop broke on purpose (broken.py:3)" in " ".join(err.split())
+    (job,) = runs(store, "job")
+    assert job.info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "received", "allowed", "fix"),
+    [
+        (("engine.workers=0",), "engine.workers", "0", "1 to 512", ""),
+        (("engine.threads=two",), "engine.threads", "two", "1 to 512", ""),
+        (("engine.workers=2", "engine.vectorize=true"), "engine.vectorize", "true with engine.workers=2",
+         "in worker processes", "engine.workers=1"),
+    ],
+)  # fmt: skip
+def test_bad_engines(
+    settings: tuple[str, ...], field: str, received: str, allowed: str, fix: str, call: Call, fresh: Path
+) -> None:
+    refused(call("run", *SMALL, *settings), field, received, allowed, fix)
+
+
+def test_plan_knows_engines(call: Call, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    code, out, err = call("plan", *SMALL, "engine=local", "--format", "json")
+    assert code == 0, err
+    assert len(json.loads(out)["jobs"]) == 1
