@@ -27,10 +27,25 @@ _PUBLIC = {
     "JobResult": ("records", "the folds of a job, with its configuration"),
     "open_store": ("store.connect", "open the tracking store, the project's own by default"),
     "read_study": ("store.read", "the finished jobs of a study in a store"),
+    "read_frame": ("store.read", "the same as one pandas table: a row an epoch of a fold of a job"),
+    "study_frame": ("analyse.frames", "that table of jobs at hand"),
     # What is said of it.
-    "compare": ("analyse.compare", "compare a study's methods in pairs: differences, tests, verdicts"),
+    "compare": (
+        "analyse.compare",
+        "compare a study's methods, or any settings, in pairs: differences, tests, verdicts",
+    ),
     "Comparison": ("analyse.compare", "what `compare` gives, by group of equal settings"),
     "render": ("show.comparison_text", "a comparison as plain text, JSON, CSV or Markdown"),
+    "further": (
+        "analyse.further",
+        "more of a comparison: practical equivalence, interquartile means, ranks, folds to settle",
+    ),
+    "Further": ("analyse.further", "what `further` gives"),
+    "pick": ("analyse.axes", "the jobs that have certain settings"),
+    "sweep_of": ("analyse.sweep.overview", "a study along all that varies: what matters, the ranking, the best"),
+    "Sweep": ("analyse.sweep.overview", "what `sweep_of` gives"),
+    "render_sweep": ("show.sweep.text", "a sweep as plain text, JSON, CSV or Markdown"),
+    "overview_figure": ("show.sweep.figure", "a sweep in one picture"),
     "study_figure": ("show.curves", "training and validation curves of a group of jobs, mean ± std over folds"),
     "plot_curve": ("show.curves", "one metric's curves, into axes of one's own"),
     # What went wrong.

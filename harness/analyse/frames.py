@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
-from harness.records import EpochRecord, FoldResult
+from harness.analyse.axes import METHOD, design_of, settings_of
+from harness.analyse.names import name_jobs
+from harness.errors import InputError, near_miss
+from harness.records import EpochRecord, FoldResult, JobResult
 
 _SCALARS = (
     "fold",
@@ -26,6 +30,36 @@ def history_frame(folds: Iterable[FoldResult]) -> pd.DataFrame:
     """One row an epoch of a fold: columns ``fold``, ``epoch`` and every metric, NaN where unmeasured."""
     rows = [{"fold": fold.fold, "epoch": record.epoch, **record.metrics} for fold in folds for record in fold.history]
     return pd.DataFrame(rows)
+
+
+def study_frame(jobs: Sequence[JobResult], settings: Sequence[str] | None = None) -> pd.DataFrame:
+    """A study as one tidy table: a row for each epoch of each fold of each job.
+
+    Args:
+        jobs: of one study, as `harness.store.read.read_study` returns them.
+        settings: names of settings that get a column; by default the method and all that vary.
+
+    Returns:
+        Columns ``job`` (its name, as the runs are called), the settings, ``fold``, ``epoch``, and every metric, NaN
+        where it was not measured. Folds and epochs count from 1; a fold that diverged ends with that epoch.
+
+    Raises:
+        InputError: no job, or a setting that no job has.
+    """
+    flat = [{**settings_of(job), METHOD: job.method} for job in jobs]
+    names = settings if settings is not None else list(dict.fromkeys([METHOD, *design_of(jobs).names]))
+    known = list(dict.fromkeys(name for one in flat for name in one))
+    for name in names:
+        if name not in known:
+            raise InputError("settings", name, "a setting of the study", near_miss(name, known))
+    frames = [history_frame(job.folds) for job in jobs]
+    lengths = [len(frame) for frame in frames]
+    given = {"job": [label.name for label in name_jobs(flat)]} | {
+        name: [one.get(name) for one in flat] for name in names
+    }
+    left = pd.DataFrame({name: np.repeat(np.array(column, dtype=object), lengths) for name, column in given.items()})
+    table = pd.concat(frames, ignore_index=True)
+    return pd.concat([left.infer_objects(), table], axis="columns")
 
 
 def folds_text(folds: Iterable[FoldResult]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 import pandas as pd
 from mlflow.entities import Run
 
-from harness.analyse.frames import fold_results
+from harness.analyse.frames import fold_results, study_frame
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult
 from harness.store.connect import Store
@@ -100,6 +100,11 @@ def read_study(store: Store, study: str) -> list[JobResult]:
         fix = "start the command that trained it again; it goes on where it stopped"
         raise InputError("STUDY", study, "a study with at least one finished job", fix)
     return list(reversed(newest.values()))
+
+
+def read_frame(store: Store, study: str, settings: Sequence[str] | None = None) -> pd.DataFrame:
+    """The study's finished jobs as one tidy table, see `harness.analyse.frames.study_frame`."""
+    return study_frame(read_study(store, study), settings)
 
 
 def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
