@@ -14,9 +14,9 @@ from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
-from harness.diagnose.rules.idle import IdleCheck
-from harness.diagnose.rules.report import ReportCheck
-from harness.diagnose.rules.step import StepCheck
+from harness.diagnose.rules.idle import IdleRule
+from harness.diagnose.rules.report import ReportRule
+from harness.diagnose.rules.step import StepRule
 from harness.errors import InputError
 from harness.observe.epochs import epoch_lengths, place_of
 from harness.observe.events import State
@@ -81,9 +81,9 @@ class _Detective:
         self._coarse = RowIndex(map_leaves(_half, x), plan.train)
         twins = self._index.twins().items()
         ambiguous = frozenset(first for first, names in twins if not _alike(plan.y, names))
-        self._steps = StepCheck(reference, self.findings, y, self._rounded, ambiguous, plan.weights)
-        self.idles = IdleCheck(plan, reference, self.findings)
-        self.report = ReportCheck(plan, reference, self.findings)
+        self._steps = StepRule(reference, self.findings, y, self._rounded, ambiguous, plan.weights)
+        self.idles = IdleRule(plan, reference, self.findings)
+        self.report = ReportRule(plan, reference, self.findings)
         self.reference = reference
 
     def step(self, step: Step) -> None:

@@ -147,10 +147,10 @@ def _histories(
         for history, values, log in zip(histories, portion.values, portion.log):
             if history and history[-1].diverged:
                 continue
-            watched: list[dict[str, float]] = (
+            measured: list[dict[str, float]] = (
                 [{}] * epochs if trainee.gradient_log is None else trainee.gradient_log.each_epoch(log)
             )
-            for row, statistics in zip(values.tolist(), watched):
+            for row, statistics in zip(values.tolist(), measured):
                 metrics: dict[str, Any] = dict(zip(names, row)) | statistics
                 history.append(epoch_record(trainee, len(history) + 1, metrics, steps=plan.steps, epoch_s=epoch_s))
                 if history[-1].diverged:

@@ -73,16 +73,16 @@ class Observer:
         with ExitStack() as undo:
             # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
             self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
-            self._replace(undo, keras.Layer, "__call__", self._watched_entry)
-            self._replace(undo, self._model, "call", self._watched_call)
-            self._replace(undo, keras.losses.Loss, "__call__", self._watched_loss)
+            self._replace(undo, keras.Layer, "__call__", self._observed_entry)
+            self._replace(undo, self._model, "call", self._observed_call)
+            self._replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
             for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
                 for name in _LOSS_FUNCTIONS:
                     if hasattr(module, name):
-                        self._replace(undo, module, name, self._watched_loss_function)
-            self._replace(undo, tf.GradientTape, "gradient", self._watched_gradient)
-            self._replace(undo, BaseOptimizer, "apply", self._watched_apply)
-            self._replace(undo, LossScaleOptimizer, "apply", self._watched_apply)
+                        self._replace(undo, module, name, self._observed_loss_function)
+            self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
+            self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
+            self._replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
             undo.callback(setattr, Observer, "_current", Observer._current)
             Observer._current = self
             yield
@@ -93,7 +93,7 @@ class Observer:
         setattr(owner, name, wrap(original))
         undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
 
-    def _watched_entry(self, original: Any) -> Any:
+    def _observed_entry(self, original: Any) -> Any:
         observer = self
 
         def entered(self: Any, *args: Any, **options: Any) -> Any:
@@ -103,7 +103,7 @@ class Observer:
 
         return entered
 
-    def _watched_call(self, original: Any) -> Any:
+    def _observed_call(self, original: Any) -> Any:
         def call(*args: Any, **options: Any) -> Any:
             inputs, handed = args[0] if args else next(iter(options.values())), self._handed
             self._handed = None
@@ -137,7 +137,7 @@ class Observer:
 
         self._emit(event, [*given, *made, penalty, *state])
 
-    def _watched_loss(self, original: Any) -> Any:
+    def _observed_loss(self, original: Any) -> Any:
         observer = self
 
         def loss(self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -152,7 +152,7 @@ class Observer:
 
         return loss
 
-    def _watched_loss_function(self, original: Any) -> Any:
+    def _observed_loss_function(self, original: Any) -> Any:
         def loss(y_true: Any, y_pred: Any, *args: Any, **options: Any) -> Any:
             if self._delivering:
                 return original(y_true, y_pred, *args, **options)
@@ -176,7 +176,7 @@ class Observer:
 
         self._emit(event, [y, predictions, value, *([] if weights is None else [weights])])
 
-    def _watched_gradient(self, original: Any) -> Any:
+    def _observed_gradient(self, original: Any) -> Any:
         observer = self
 
         def gradient(self: Any, target: Any, sources: Any, *args: Any, **options: Any) -> Any:
@@ -200,7 +200,7 @@ class Observer:
 
         return gradient
 
-    def _watched_apply(self, original: Any) -> Any:
+    def _observed_apply(self, original: Any) -> Any:
         observer = self
 
         def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:

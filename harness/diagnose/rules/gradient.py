@@ -19,9 +19,9 @@ from harness.diagnose.losses import USUAL
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
 from harness.diagnose.rules.outputs import weighted_outputs
-from harness.diagnose.rules.pairing import PairingCheck
-from harness.diagnose.rules.source import SourceCheck, Unsettled, smoothing, sum_to_one, words_of
-from harness.diagnose.rules.update import UpdateCheck
+from harness.diagnose.rules.pairing import PairingRule
+from harness.diagnose.rules.source import SourceRule, Unsettled, smoothing, sum_to_one, words_of
+from harness.diagnose.rules.update import UpdateRule
 from harness.observe.events import State
 from harness.observe.gradients import loss_scale, own, scaled_by_hand
 from harness.observe.steps import Pass, Step
@@ -50,7 +50,7 @@ class Part:
     rows: np.ndarray | None = None
 
 
-class GradientCheck:
+class GradientRule:
     """Checks the gradients of one run's steps, one after the other.
 
     Args:
@@ -65,8 +65,8 @@ class GradientCheck:
         self,
         reference: Reference,
         findings: Findings,
-        update: UpdateCheck,
-        pairing: PairingCheck,
+        update: UpdateRule,
+        pairing: PairingRule,
         *,
         weighted: bool,
     ) -> None:
@@ -74,7 +74,7 @@ class GradientCheck:
         self._weighted = weighted
         self._usual = Recipe()
         self._penalised = bool(reference.model.losses)
-        self._source = SourceCheck(findings, reference.single_numbers, smoothing(reference))
+        self._source = SourceRule(findings, reference.single_numbers, smoothing(reference))
 
     def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Find the recipe that gives the gradients seen, and name where it is not ``fit()``'s."""

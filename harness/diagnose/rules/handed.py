@@ -65,7 +65,7 @@ class Explanation:
 
 
 @dataclass
-class HandedCheck:
+class HandedRule:
     """Gathers the steps of one run and names what was done to their gradients."""
 
     findings: Findings

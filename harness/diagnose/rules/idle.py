@@ -18,7 +18,7 @@ from harness.train.methods.contract import FoldPlan
 from harness.trees import Tree, take
 
 
-class IdleCheck:
+class IdleRule:
     """Judges the calls between steps of one run."""
 
     def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:

@@ -25,7 +25,7 @@ _TRIES = 3  # steps that may have no solution before none is looked for any more
 Gradients = Sequence[np.ndarray]
 
 
-class PairingCheck:
+class PairingRule:
     """Tells whether rows have their own targets.
 
     Args:

@@ -44,7 +44,7 @@ class _Epoch:
             self.values[name] += values
 
 
-class ReportCheck:
+class ReportRule:
     """Collects what the epochs' numbers should be, and finds how other numbers came about."""
 
     def __init__(self, plan: FoldPlan, reference: Reference, findings: Findings) -> None:

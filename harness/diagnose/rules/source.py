@@ -49,7 +49,7 @@ class Unsettled:
 
 
 @dataclass
-class SourceCheck:
+class SourceRule:
     """Gathers the steps of one run and names what their gradients were taken of.
 
     Attributes:

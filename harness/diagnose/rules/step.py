@@ -14,9 +14,9 @@ from harness.certify.distance import close, largest
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
-from harness.diagnose.rules.gradient import GradientCheck, Part
-from harness.diagnose.rules.pairing import PairingCheck
-from harness.diagnose.rules.update import UpdateCheck
+from harness.diagnose.rules.gradient import GradientRule, Part
+from harness.diagnose.rules.pairing import PairingRule
+from harness.diagnose.rules.update import UpdateRule
 from harness.observe.events import Loss
 from harness.observe.steps import Pass, Step
 from harness.trees import Tree, leaves, like, row_count, take
@@ -24,7 +24,7 @@ from harness.trees import Tree, leaves, like, row_count, take
 FORWARD_TOLERANCE = 1e-4
 
 
-class StepCheck:
+class StepRule:
     """Checks the steps of one run, one after the other.
 
     Args:
@@ -48,9 +48,9 @@ class StepCheck:
         self._all_weights = weights
         self._reference, self._findings = reference, findings
         self._coarse = coarse
-        self._update = UpdateCheck(reference, findings)
-        self._pairing = PairingCheck(findings, targets, ambiguous)
-        self._gradient = GradientCheck(reference, findings, self._update, self._pairing, weighted=weights is not None)
+        self._update = UpdateRule(reference, findings)
+        self._pairing = PairingRule(findings, targets, ambiguous)
+        self._gradient = GradientRule(reference, findings, self._update, self._pairing, weighted=weights is not None)
         self._like = take(targets, slice(0, 1))
 
     def check(self, step: Step, place: Place, rows: np.ndarray | None, y: Tree | None) -> None:

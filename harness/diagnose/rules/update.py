@@ -14,8 +14,8 @@ from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
-from harness.diagnose.rules.handed import SAME, Handed, HandedCheck
-from harness.diagnose.rules.variables import VariablesCheck
+from harness.diagnose.rules.handed import SAME, Handed, HandedRule
+from harness.diagnose.rules.variables import VariablesRule
 from harness.observe.events import Apply, State
 from harness.observe.gradients import Gradients, loss_scale, own, received
 from harness.observe.state import settings
@@ -25,15 +25,15 @@ UPDATE_TOLERANCE = 2e-3  # of the update's size
 _EXTRAS = ("momentum", "nesterov", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
 
 
-class UpdateCheck:
+class UpdateRule:
     """Checks how the weights of one run were changed, step after step."""
 
     def __init__(self, reference: Reference, findings: Findings) -> None:
         self._reference, self._findings = reference, findings
         self._shadow: State = reference.trainee.optimizer_start
         self._last: Apply | None = None
-        self._handed = HandedCheck(findings)
-        self._variables = VariablesCheck(reference, findings)
+        self._handed = HandedRule(findings)
+        self._variables = VariablesRule(reference, findings)
         self._settings = settings(reference.optimizer)
 
     def effect(self, step: Step, plain: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> float:

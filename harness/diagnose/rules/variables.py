@@ -15,7 +15,7 @@ from harness.observe.gradients import received, taped
 from harness.observe.steps import Pass, Step
 
 
-class VariablesCheck:
+class VariablesRule:
     """Checks which variables the steps of one run train."""
 
     def __init__(self, reference: Reference, findings: Findings) -> None:

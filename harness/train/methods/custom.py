@@ -84,7 +84,7 @@ class _Run:
 
     def train(self) -> None:
         """Run the loop; once more, if its epochs turned out to end where no weights were kept."""
-        self._watch(())
+        self._observe(())
         self.lengths = self.journal.epochs(self._plan.epochs)
         if not self.lengths:
             raise InputError(
@@ -95,9 +95,9 @@ class _Run:
             )
         ends = tuple(np.cumsum(self.lengths)[:-1].tolist())
         if not set(ends) <= self.journal.states.keys():
-            self._watch(ends)
+            self._observe(ends)
 
-    def _watch(self, more: tuple[int, ...]) -> None:
+    def _observe(self, more: tuple[int, ...]) -> None:
         def renew() -> Journal:
             self.journal = self._new_journal(more)
             return self.journal

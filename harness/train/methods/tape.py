@@ -106,8 +106,8 @@ def _train_by_epochs(trainee: Trainee, ingredients: Ingredients) -> TrainFold:
             compiled |= new
             statistics = [{}] if trainee.gradient_log is None else trainee.gradient_log.each_epoch(portion.log)
             epoch_s = portion.seconds / len(portion.values)
-            for number, (values, watched) in enumerate(zip(portion.values.tolist(), cycle(statistics))):
-                metrics = dict(zip(names, values)) | watched
+            for number, (values, measured) in enumerate(zip(portion.values.tolist(), cycle(statistics))):
+                metrics = dict(zip(names, values)) | measured
                 epoch = portion.first + number + 1
                 on_epoch(epoch_record(trainee, epoch, metrics, steps=plan.steps, epoch_s=epoch_s))
         finish(trainee)
