@@ -50,6 +50,6 @@ def test_another_launcher_launches_nothing(fresh: Path, tmp_path: Path) -> None:
     for sweep in (("-m", "method=fit,tape"), ("method=fit",)):
         command = ("run", "--config-dir", str(tmp_path), *sweep, "hydra/launcher=own", *SMALL)
         answer = run_harness(*command, store=fresh, PYTHONPATH=str(tmp_path))
-        refused(answer, "hydra/launcher", "own.launcher.OwnLauncher", "in one process", "leave hydra/launcher out")
+        refused(answer, "hydra/launcher", "own.launcher.OwnLauncher", "one command runs all jobs", "engine=local")
     assert not (plugin / "launched").exists()
     assert not fresh.exists()
