@@ -2,7 +2,7 @@
 
     python experiments/why_loops_differ/diagnose.py
 
-About three minutes on 2 cores.
+About five minutes on 2 cores.
 """
 
 import inspect
@@ -20,6 +20,7 @@ from harness.observe.find_loop import find_loop
 
 HERE = Path(__file__).parent
 START, END = "<!-- diagnoses -->", "<!-- /diagnoses -->"
+COUNTS = "| loops | detected | all causes right | nothing invented |\n|---|---|---|---|"
 
 
 def diagnose(loop: str) -> dict:
@@ -32,12 +33,29 @@ def diagnose(loop: str) -> dict:
     return {"loop": loop, "story": story, "settings": [*settings, *COMMON], **found}
 
 
+def counts(diagnoses: list[dict]) -> str:
+    """How many loops are told from fit(), have every cause named, and have nothing else named or left unexplained."""
+    named = [{cause["cause"] for cause in found["causes"] if not cause["benign"]} for found in diagnoses]
+    wanted = [LOOPS[found["loop"]][1] for found in diagnoses]
+    detected = sum(bool(causes or found["unexplained"]) for causes, found in zip(named, diagnoses))
+    right = sum(causes >= expected for causes, expected in zip(named, wanted))
+    nothing = sum(
+        causes <= expected and not found["unexplained"] for causes, expected, found in zip(named, wanted, diagnoses)
+    )
+    return f"{COUNTS}\n| {len(diagnoses)} | {detected} | {right} | {nothing} |"
+
+
 def main() -> None:
     """Write both files."""
     diagnoses = [diagnose(loop) for loop in LOOPS]
     text = json.dumps(diagnoses, indent=1, ensure_ascii=False) + "\n"
     (HERE / "diagnoses.json").write_text(text, encoding="utf-8")
-    lines = ["| loop | what people report | the harness's diagnosis | fix |", "|---|---|---|---|"]
+    lines = [
+        counts(diagnoses),
+        "",
+        "| loop | what people report | the harness's diagnosis | fix |",
+        "|---|---|---|---|",
+    ]
     for found in diagnoses:
         causes = [cause for cause in found["causes"] if not cause["benign"]]
         told = "<br>".join(f"**{cause['cause']}**: {cause['evidence']}" for cause in causes)
