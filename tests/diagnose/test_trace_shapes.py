@@ -64,6 +64,7 @@ def test_a_wrong_loop_is_blamed_for_what_is_wrong(loop: str, data: Any, model: A
     assert found.unexplained == ()
 
 
+@pytest.mark.slow
 def test_outputs_that_are_weighted_are_told() -> None:
     found = traced("weighs_outputs", models.several(), models.functional)
     assert blamed(found) == {"loss_weights"}

@@ -100,6 +100,7 @@ def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
     assert rows(store, TWICE) == []
 
 
+@pytest.mark.slow  # it waits 20 seconds
 @pytest.mark.usefixtures("call")  # for what composing changes in this process
 def test_a_store_locked_before_the_first_job_trains(store: Path) -> None:
     """After the store was opened, which `test_a_locked_store` is about."""
