@@ -59,7 +59,7 @@ SWEEP = ("run", *SMALL, "cv.folds=3", "epochs=2", "tracking.figures=false", "met
 def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, store: Path) -> None:
     code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
     assert code == 0, err
-    assert "1 jobs finished, 3 folds trained" in err
+    assert "1 job finished, 3 folds trained" in err
     code, _, err = run_harness(*SWEEP, "study=one", "force=true", "engine.threads=1", store=store)
     assert code == 0, err
     digests = {}
@@ -71,8 +71,11 @@ def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, st
         assert [finished_folds(store, parent) for parent in runs(store, "job", study=study)] == [[1, 2, 3]]
     if len(os.sched_getaffinity(0)) == 2:  # two workers share two cores as one thread each
         assert digests["two"] == digests["one"]
-    one, two = ({run.data.tags["fold"]: history(store, run, "val/loss") for run in runs(store, "fold", study=study)} for study in ("one", "two"))  # fmt: skip
-    assert one == two
+    curves = [
+        {run.data.tags["fold"]: history(store, run, "val/loss") for run in runs(store, "fold", study=study)}
+        for study in ("one", "two")
+    ]
+    assert curves[0] == curves[1]
     code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
     assert "0 folds trained, 3 taken from the store" in err
 
