@@ -44,7 +44,6 @@ from harness.train.methods.tape import tape
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "speed.json"
-PARTS = ("workloads", "folds", "growth", "sweeps", "memory", "quickstart")
 
 
 def of_workload(one: Workload) -> dict[str, Callable[[], Timed]]:
@@ -128,6 +127,15 @@ def measure_memory(rounds: int) -> dict[str, Any]:
     }
 
 
+MEASURE: dict[str, Callable[[int], dict[str, Any]]] = {
+    "workloads": measure_workloads,
+    "folds": measure_folds,
+    "growth": measure_growth,
+    "sweeps": measure_sweeps,
+    "memory": measure_memory,
+}
+
+
 def measure_quickstart(against: str) -> dict[str, Any]:
     """The default study here and at another commit, one after the other and again."""
     seconds = sweeps.quickstarts(against)
@@ -138,9 +146,10 @@ def measure_quickstart(against: str) -> dict[str, Any]:
 def main() -> None:
     """Measure, keep, print, draw."""
     parser = argparse.ArgumentParser(description="Measure speed side by side; parts go into results/speed.json.")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=["workloads", "folds", "growth", "sweeps"])
+    usual = ["workloads", "folds", "growth", "sweeps"]
+    parser.add_argument("--only", nargs="+", choices=(*MEASURE, "quickstart"), default=usual)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one round, one workload, nothing kept: does it run?")
+    parser.add_argument("--quick", action="store_true", help="one round, nothing kept: does it run?")
     parser.add_argument("--against", help="the commit whose default study is the other one of `quickstart`")
     parser.add_argument("--draw", action="store_true", help="only draw and print what was measured before")
     parser.add_argument("--alone", nargs=2, metavar=("WORKLOAD", "CONTENDER"), help=argparse.SUPPRESS)
@@ -153,8 +162,8 @@ def main() -> None:
     results = {} if chosen.quick or not RESULTS.exists() else json.loads(RESULTS.read_text())
     for part in () if chosen.draw else chosen.only:
         began = time.perf_counter()
-        argument = chosen.against if part == "quickstart" else 1 if chosen.quick else chosen.rounds
-        results[part] = globals()[f"measure_{part}"](argument)
+        rounds = 1 if chosen.quick else chosen.rounds
+        results[part] = measure_quickstart(chosen.against) if part == "quickstart" else MEASURE[part](rounds)
         results.setdefault("origin", {})[part] = origin(time.perf_counter() - began)
     if not chosen.quick:
         RESULTS.parent.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from matplotlib.figure import Figure
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
-    """Write the figure; parts that were not measured stay empty."""
-    figure = Figure(figsize=(12, 7.5), layout="constrained")
-    axes = figure.subplots(2, 3)
-    _workloads(axes[0, 0], results.get("workloads", {}))
-    for place, (name, cases) in zip(axes.flat[1:], results.get("growth", {}).get("cases", {}).items()):
-        _growth(place, name, cases)
-    _sweeps(axes.flat[5], results.get("sweeps", {}).get("seconds", {}))
+    """Write the figure, a panel for each part that was measured."""
+    panels = [partial(_workloads, workloads=results["workloads"])] if "workloads" in results else []
+    growth = results.get("growth", {}).get("cases", {})
+    panels += [partial(_growth, name=name, cases=cases) for name, cases in growth.items()]
+    panels += [partial(_sweeps, seconds=results["sweeps"]["seconds"])] if "sweeps" in results else []
+    columns = min(3, len(panels))
+    figure = Figure(figsize=(4 * columns, 3.75 * -(-len(panels) // 3)), layout="constrained")
+    for place, panel in enumerate(panels, start=1):
+        panel(figure.add_subplot(-(-len(panels) // 3), columns, place))
     figure.savefig(file, dpi=110)
 
 

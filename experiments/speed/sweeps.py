@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+_HARNESS = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"]
 _COMMON = ("study=sweep", "dataset=iris", "model=iris_mlp", "jit_compile=true", "cv.folds=5", "epochs=20")
 _INITIALIZERS = "initializer=ones,glorot_uniform,he_normal,he_uniform"
 _GRID = ("optimizer=sgd,adam,rmsprop", _INITIALIZERS, "batch_size=10,30")
@@ -23,7 +24,7 @@ SWEEPS = {
 
 def sweep(jobs: int, method: str, *more: str) -> float:
     """Seconds of `harness run` from command to summary, imports included, into a fresh store."""
-    command = [sys.executable, "-m", "harness.cli", "run", "-m", *_COMMON, f"method={method}", *SWEEPS[jobs], *more]
+    command = [*_HARNESS, "run", "-m", *_COMMON, f"method={method}", *SWEEPS[jobs], *more]
     with tempfile.TemporaryDirectory() as store:
         began = time.perf_counter()
         done = subprocess.run(
@@ -39,7 +40,7 @@ def plan(jobs: int) -> float:
     """Seconds of `harness plan` on so many jobs."""
     seeds = ",".join(map(str, range(-(-jobs // 24))))
     settings = () if jobs == 1 else ("-m", *_GRID, f"seed={seeds}")
-    command = [sys.executable, "-m", "harness.cli", "plan", *_COMMON, *settings]
+    command = [*_HARNESS, "plan", *_COMMON, *settings]
     with tempfile.TemporaryDirectory() as store:
         began = time.perf_counter()
         subprocess.run(command, env={**os.environ, "HARNESS_STORE": store}, capture_output=True, check=True)
@@ -72,7 +73,7 @@ def quickstarts(commit: str, rounds: int = 2) -> dict[str, list[float]]:
                     variables = {"HARNESS_STORE": f"{folder}/{name}{number}", "PYTHONPATH": str(checkout)}
                     began = time.perf_counter()
                     subprocess.run(
-                        [sys.executable, "-m", "harness.cli", "run", "experiment=quickstart"],
+                        [*_HARNESS, "run", "experiment=quickstart"],
                         cwd=checkout, env={**os.environ, **variables}, capture_output=True, check=True,
                     )  # fmt: skip
                     seconds[name].append(time.perf_counter() - began)

@@ -106,7 +106,7 @@ class Workers:
                     yield unit, WorkerDeathError(f"its worker process died {_TRIES} times, as one without memory does")
                 suspects += [unit for unit in lost if tries[unit.owner, unit.fold] < _TRIES]
                 done |= in_hand.keys()
-            if workers > 1 or batch is waiting:
+            if batch is waiting:
                 waiting = [unit for place, unit in enumerate(batch) if place not in done]
 
 

@@ -157,8 +157,8 @@ class JobRecord:
         try:
             call()
         except Exception as error:  # raised where the job is trained, or told at its end
+            self.error = error  # before `done` is set, for who waits for that looks at this
             self._close(error)
-            self.error = error
         if last:
             self.done.set()
 

@@ -13,7 +13,10 @@ from command_line import SMALL, Call, finished_folds, history, refused, run_harn
 from unit_outcomes import outcome
 
 from harness.engine.workers import Unit, WorkerDeathError, Workers
+from harness.plan.identity import in_lanes
 from harness.records import FoldResult
+from harness.store.connect import open_store
+from harness.train.programs import Programs
 
 TWO = ("engine=local", "engine.workers=2")
 
@@ -34,7 +37,7 @@ def through_workers(folder: Path, jobs: int, folds: int, **special: str) -> tupl
 
 
 def test_results_come_job_by_job_each_fold_once(tmp_path: Path) -> None:
-    found, said = through_workers(tmp_path, 3, 4, f5="error")
+    found, said = through_workers(tmp_path, 3, 4, f0="meet", f5="error")
     assert [sorted(one) for one in found] == [[0, 1, 2, 3], [4, 6, 7], [8, 9, 10, 11]]
     assert all(result.fold == fold for one in found for fold, result in one.items())
     assert set(tries(tmp_path).values()) == {1}
@@ -78,6 +81,24 @@ def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, st
     assert curves[0] == curves[1]
     code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
     assert "0 folds trained, 3 taken from the store" in err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("call")  # for what composing changes in this process
+def test_a_lane_s_result_does_not_stand_in_for_a_worker_s(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cli.jobs.compose import compose
+    from harness.cli.jobs.resolve import resolve
+    from harness.cli.sweep.ahead import FoldsAhead
+
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    jobs = resolve(compose([*SWEEP[1:], *TWO]))
+    hashes = jobs[0].description.identity.folds
+    known = {in_lanes(hashes[1]), hashes[2]}
+    ahead = FoldsAhead(jobs, open_store(), known, Programs(), print)
+    try:
+        assert list(ahead.results(0)) == [1, 3]
+    finally:
+        ahead.close()
 
 
 BROKEN = """

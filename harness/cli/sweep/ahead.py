@@ -65,7 +65,9 @@ class FoldsAhead:
 
     def _missing(self, job: ResolvedJob) -> Iterable[int]:
         for fold, hashed in job.description.identity.folds.items():
-            if job.force or (hashed not in self._known and in_lanes(hashed) not in self._known):
+            # A lane's result serves only where lanes may: `stored` gives none of them elsewhere.
+            serve = (hashed, in_lanes(hashed)) if self.allowed else (hashed,)
+            if job.force or not any(one in self._known for one in serve):
                 yield fold
 
     def stored(self, job: ResolvedJob) -> set[int]:
