@@ -71,7 +71,7 @@ def trace(a: tuple[str, Job], b: tuple[str, Job], fold: Fold) -> Trace:
         b: of the second; the jobs are equal in everything else.
         fold: of both.
     """
-    reference = Reference(a[1])
+    reference = Reference.of(a[1])
     runs = [(name, investigate(job, fold, reference)) for name, job in (a, b)]
     return compare_runs(runs[0], runs[1], lambda: control(a[1], fold, reference))
 

@@ -180,7 +180,7 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
     """
     job = replace(job, gradient_statistics=False, jit_compile=False)
     plan = plan or plan_fold(job, fold)
-    reference = reference or Reference(job)
+    reference = reference or Reference.of(job)
     trainee = build(job)
     sinks: list[_Detective] = []
 

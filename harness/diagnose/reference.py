@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from harness.diagnose.losses import LOSSES
 from harness.observe.events import State
-from harness.observe.state import read, state_variables, write
+from harness.observe.state import read, write
 from harness.train.building import flag, probe
 from harness.train.job import Job, build
 from harness.train.objectives import each_weights, total
+from harness.train.trainee import Trainee
 from harness.trees import Tree, leaves, map_leaves, row_count
 
 
@@ -51,25 +52,31 @@ class Computed:
 
 
 class Reference:
-    """A second copy of a job's model and optimizer, to recompute steps with.
+    """A model, its optimizer and its losses to recompute steps with, from any state.
 
     Args:
-        job: what is trained.
+        trainee: what is trained; its state is overwritten again and again.
+        predictions: of any few rows, to see their structure, widths and dtype.
+        batch_size: rows of a whole batch.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job = replace(job, gradient_statistics=False, jit_compile=False)
-        self.trainee = build(self._job)
-        self.model, self.optimizer = self.trainee.model, self.trainee.optimizer
-        widths = leaves(job.problem.outputs)
-        self.single_numbers = any(width == 1 for width in widths)  # which alone can be broadcast over a batch
+    def __init__(self, trainee: Trainee, predictions: Tree, batch_size: int) -> None:
+        self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
+        self.predictions, self.batch_size = predictions, batch_size
+        self.single_numbers = any(leaf.ndim > 1 and leaf.shape[-1] == 1 for leaf in leaves(predictions))
         self.training = bool(flag(self.model, True))  # what fit() has a step's layers do
-        self.predictions = map_leaves(_numpy, probe(self.model, job.problem))
-        self.state = state_variables(self.model)
-        self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.model.trainable_variables]
+        self.state = trainee.state
+        self.names = [
+            v.path.removeprefix(f"{self.model.name}/") for v in self.state[: len(self.model.trainable_variables)]
+        ]
         self.trainable = len(self.names)
-        self.batch_size = job.batch_size
         self._programs: dict[Recipe, Any] = {}
+
+    @classmethod
+    def of(cls, job: Job) -> Reference:
+        """A second copy of what a job trains."""
+        trainee = build(replace(job, gradient_statistics=False, jit_compile=False))
+        return cls(trainee, map_leaves(_numpy, probe(trainee.model, job.problem)), job.batch_size)
 
     def forward(self, before: State, x: Tree, *, training: bool) -> Tree:
         """Predictions from a state, shape (rows, …)."""
@@ -114,8 +121,9 @@ class Reference:
         place, configured = self._rate_place(), self.learning_rate(optimizer)
         if rate is not None and place is not None:
             self.optimizer.variables[place].assign(rate)
-        self.optimizer.apply([tf.constant(scale * g) for g in gradients], self.model.trainable_variables)
-        after = read(self.model.trainable_variables)
+        variables = self.state[: self.trainable]
+        self.optimizer.apply([tf.constant(scale * g) for g in gradients], list(variables))
+        after = read(variables)
         if rate is None:
             return after
         if place is None:  # a schedule's rate cannot be set; an update is proportional to it
@@ -160,11 +168,9 @@ class Reference:
                 target = total([w * value for w, value in zip(recipe.outputs or [1.0] * len(values), values)])
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
-            gradients = tape.gradient(target, self.model.trainable_variables)
-            dense = [
-                tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
-                for g, v in zip(gradients, self.model.trainable_variables)
-            ]
+            variables = list(self.state[: self.trainable])
+            gradients = tape.gradient(target, variables)
+            dense = [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, variables)]
             return predictions, target, dense
 
         return program

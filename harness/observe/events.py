@@ -23,6 +23,7 @@ class Call:
         training: the flag the call was made with; None when it was not given.
         penalty: sum of the model's own losses, its regularisers', after the call.
         state: all state variables before the call: weights, moving averages, dropout seeds.
+        line: of the user's code that made the call, as ``file:number``; empty where nobody asks for it.
     """
 
     x: Tree
@@ -30,6 +31,7 @@ class Call:
     training: bool | None
     penalty: float
     state: State
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Loss:
         weights: sample weights as given; None without any.
         value: the result.
         from_logits: as the loss was told; None where it has no such switch.
+        source: the loss object; None for a bare loss function.
+        line: see `Call`.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Loss:
     weights: np.ndarray | None
     value: np.ndarray
     from_logits: bool | None
+    source: Any = None
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,16 @@ class Gradient:
         sources: index of each source among the trainable variables; -1 for anything else.
         gradients: one a source; None where the target does not depend on it.
         frozen: index of each of the model's trainable variables that was set not trainable meanwhile.
+        outputs: gradients of the target by the leaves of the last call's predictions, where they were asked for.
+        line: see `Call`.
     """
 
     target: np.ndarray
     sources: tuple[int, ...]
     gradients: tuple[np.ndarray | None, ...]
     frozen: tuple[int, ...] = ()
+    outputs: tuple[np.ndarray | None, ...] = ()
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ class Apply:
         before: the optimizer's own variables before; empty if it was not built yet.
         after: and after.
         state: all state variables after.
+        line: see `Call`.
     """
 
     optimizer: int
@@ -101,6 +112,7 @@ class Apply:
     before: State
     after: State
     state: State
+    line: str = ""
 
 
 Event = Call | Loss | Gradient | Apply

@@ -25,9 +25,10 @@ from keras.src.backend.common.variables import AutocastScope
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
-from harness.observe.events import Apply, Call, Event, Gradient, Loss
-from harness.observe.state import settings, state_variables
-from harness.observe.tensors import array_of, parts, symbolic, under_xla
+from harness.observe.applied import applied
+from harness.observe.events import Call, Event, Gradient, Loss
+from harness.observe.state import state_variables
+from harness.observe.tensors import array_of, symbolic, under_xla
 from harness.trees import Tree, leaves, like
 
 _LOSS_FUNCTIONS = (
@@ -48,15 +49,15 @@ class Observer:
 
     Args:
         model: whose calls are observed.
-        optimizer: the one handed to the loop; it gets number 0.
+        optimizer: the one handed to the loop; it gets number 0. None where the loop makes its own.
         sink: receives the events in order.
     """
 
-    _current: ClassVar[Observer | None] = None
+    _on: ClassVar[dict[int, Observer]] = {}  # by the model's id
 
     def __init__(self, model: keras.Model, optimizer: Any, sink: Callable[[Event], None]) -> None:
         self._model, self._sink = model, sink
-        self._optimizers: list[Any] = [optimizer]
+        self._optimizers: list[Any] = [] if optimizer is None else [optimizer]
         self._state = state_variables(model)
         self._trainable = list(model.trainable_variables)  # as built; a loop may freeze some
         self._index = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
@@ -73,19 +74,22 @@ class Observer:
         with ExitStack() as undo:
             # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
             self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
-            self._replace(undo, keras.Layer, "__call__", self._observed_entry)
-            self._replace(undo, self._model, "call", self._observed_call)
-            self._replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
-            for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
-                for name in _LOSS_FUNCTIONS:
-                    if hasattr(module, name):
-                        self._replace(undo, module, name, self._observed_loss_function)
-            self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
-            self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
-            self._replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
-            undo.callback(setattr, Observer, "_current", Observer._current)
-            Observer._current = self
+            self._patch(undo)
+            undo.callback(Observer._on.pop, id(self._model))
+            Observer._on[id(self._model)] = self
             yield
+
+    def _patch(self, undo: ExitStack) -> None:
+        self._replace(undo, keras.Layer, "__call__", self._observed_entry)
+        self._replace(undo, self._model, "call", self._observed_call)
+        self._replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
+        for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
+            for name in _LOSS_FUNCTIONS:
+                if hasattr(module, name):
+                    self._replace(undo, module, name, self._observed_loss_function)
+        self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
+        self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
+        self._replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
 
     def _replace(self, undo: ExitStack, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
         own = name in vars(owner)
@@ -147,7 +151,7 @@ class Observer:
                 value = original(self, y_true, y_pred, sample_weight=sample_weight)
             if outermost and not symbolic(y_pred):
                 logits = getattr(self, "_fn_kwargs", {}).get("from_logits")
-                observer._emit_loss(self.name, True, y_true, y_pred, sample_weight, value, logits)
+                observer._emit_loss(self.name, self, y_true, y_pred, sample_weight, value, logits)
             return value
 
         return loss
@@ -162,17 +166,17 @@ class Observer:
                 logits = options.get("from_logits", args[0] if args else False)
                 name = original.__name__
                 known = logits if name.endswith("crossentropy") else None
-                self._emit_loss(name, False, y_true, y_pred, None, value, known)
+                self._emit_loss(name, None, y_true, y_pred, None, value, known)
             return value
 
         return loss
 
     def _emit_loss(
-        self, name: str, reduced: bool, y: Any, predictions: Any, weights: Any, value: Any, logits: bool | None
+        self, name: str, source: Any, y: Any, predictions: Any, weights: Any, value: Any, logits: bool | None
     ) -> None:
         def event(values: Sequence[np.ndarray]) -> Event:
             given = values[3] if weights is not None else None
-            return Loss(name, reduced, values[0], values[1], given, values[2], logits)
+            return Loss(name, source is not None, values[0], values[1], given, values[2], logits, source)
 
         self._emit(event, [y, predictions, value, *([] if weights is None else [weights])])
 
@@ -180,25 +184,37 @@ class Observer:
         observer = self
 
         def gradient(self: Any, target: Any, sources: Any, *args: Any, **options: Any) -> Any:
-            gradients = original(self, target, sources, *args, **options)
             if observer._delivering:
-                return gradients
-            flat_sources, flat_gradients = tf.nest.flatten(sources), tf.nest.flatten(gradients)
-            places = tuple(observer._place(source) for source in flat_sources)
+                return original(self, target, sources, *args, **options)
+            made = observer._asked_for()
+            gradients = original(self, target, [sources, made] if made else sources, *args, **options)
+            gradients, by_outputs = gradients if made else (gradients, [])
+            places = tuple(observer._place(source) for source in tf.nest.flatten(sources))
             if any(place >= 0 for place in places):
-                targets = [tf.convert_to_tensor(value) for value in tf.nest.flatten(target)]
-                value = targets[0] if len(targets) == 1 else tf.concat([tf.reshape(t, [-1]) for t in targets], axis=0)
-                present = [place for place, found in enumerate(flat_gradients) if found is not None]
-                frozen = tuple(place for place, one in enumerate(observer._trainable) if not one.trainable)
-
-                def event(values: Sequence[np.ndarray]) -> Event:
-                    found = dict(zip(present, values[1:]))
-                    return Gradient(values[0], places, tuple(found.get(place) for place in range(len(places))), frozen)
-
-                observer._emit(event, [value, *(tf.convert_to_tensor(flat_gradients[place]) for place in present)])
+                observer._emit_gradient(target, places, tf.nest.flatten(gradients), by_outputs)
             return gradients
 
         return gradient
+
+    def _asked_for(self) -> list[Any]:
+        """What a tape is asked for the gradients of, beside what the loop asks for."""
+        return []
+
+    def _emit_gradient(
+        self, target: Any, places: tuple[int, ...], gradients: Sequence[Any], by_outputs: Sequence[Any]
+    ) -> None:
+        targets = [tf.convert_to_tensor(value) for value in tf.nest.flatten(target)]
+        value = targets[0] if len(targets) == 1 else tf.concat([tf.reshape(t, [-1]) for t in targets], axis=0)
+        every = [*gradients, *by_outputs]
+        present = [place for place, found in enumerate(every) if found is not None]
+        frozen = tuple(place for place, one in enumerate(self._trainable) if not one.trainable)
+
+        def event(values: Sequence[np.ndarray]) -> Event:
+            found = dict(zip(present, values[1:]))
+            each = tuple(found.get(place) for place in range(len(every)))
+            return Gradient(values[0], places, each[: len(places)], frozen, each[len(places) :])
+
+        self._emit(event, [value, *(tf.convert_to_tensor(every[place]) for place in present)])
 
     def _observed_apply(self, original: Any) -> Any:
         observer = self
@@ -223,32 +239,7 @@ class Observer:
     ) -> None:
         places = tuple(map(self._place, optimizer._trainable_variables if given is None else given))
         number = self._number(optimizer)
-        after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
-        present = [place for place, grad in enumerate(grads) if grad is not None]
-        counts = (len(present), *map(len, then), len(after), 1)
-        set_to = tuple(settings(optimizer).items())
-        fixed, dynamic = optimizer.loss_scale_factor or 1.0, getattr(optimizer, "dynamic_scale", None)
-        dynamic_at = [place for place, variable in enumerate(optimizer.variables) if variable is dynamic][:1]
-
-        def event(values: Sequence[np.ndarray]) -> Event:
-            handed, start, before, later, (used,), state = parts(values, counts)
-            found = dict(zip(present, handed))
-            return Apply(
-                optimizer=number,
-                kind=type(optimizer).__name__,
-                scale=float((before or later)[dynamic_at[0]] if dynamic_at else fixed),
-                rate=float(used),
-                settings=set_to,
-                variables=places,
-                gradients=tuple(found.get(place) for place in range(len(grads))),
-                start=start,
-                before=before,
-                after=later,
-                state=state,
-            )
-
-        dense = [tf.convert_to_tensor(grads[place]) for place in present]
-        self._emit(event, [*dense, *then[0], *then[1], *after, rate, *self._read_state()])
+        self._emit(*applied(optimizer, number, places, grads, then, rate, self._read_state()))
 
     @contextmanager
     def _deeper(self) -> Iterator[bool]:
@@ -276,15 +267,19 @@ class Observer:
     def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         if tf.executing_eagerly():
             self._deliver(event([array_of(value) for value in values]))
-            return
-        if under_xla():
+        elif under_xla():
             raise XlaObservedError
+        else:
+            self._call_back(lambda current, arrays: current._deliver(event(arrays)), values)
+
+    def _call_back(self, tell: Callable[[Any, list[np.ndarray]], None], values: Sequence[Any]) -> None:
+        """Put a callback into the graph that is being traced."""
 
         def receive(_: Any, *arrays: np.ndarray) -> np.int64:
             # The arrays are TensorFlow's own memory, reused after the callback.
-            current = Observer._current
-            if current is not None and current._model is self._model:
-                current._deliver(event([np.array(array) for array in arrays]))
+            current = Observer._on.get(id(self._model))
+            if current is not None:
+                tell(current, [np.array(array) for array in arrays])
             return np.int64(1)
 
         tick = self._clock.read_value()

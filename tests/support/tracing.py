@@ -37,7 +37,7 @@ def _job(name: str, settings: tuple[str, ...]) -> Job:
 
 @cache
 def _reference(settings: tuple[str, ...]) -> Reference:
-    return Reference(_job("fit", settings))
+    return Reference.of(_job("fit", settings))
 
 
 @cache
