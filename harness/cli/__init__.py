@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "show what `run` with the same arguments would do, without training",
     "status": "list studies, or a study's jobs and how far they are",
     "compare": "compare the methods of a finished study: mean ± std, paired tests, verdicts",
+    "why": "run your training script as it is, and say what in it differs from fit(), with the line",
     "parity": "certify that two methods train alike, bit for bit, or how far they do not",
     "trace": "say where two methods part, and why: each cause with its evidence and fix",
     "explain": "say how much of the difference between two methods each ingredient makes",

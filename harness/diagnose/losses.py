@@ -23,12 +23,12 @@ def _flipped_logits(loss: Any, y: Any, predictions: Any) -> Any:
     onehot = _onehot(loss, y, predictions)
     if "binary" in loss.name:
         if told:
-            p = tf.clip_by_value(predictions, 1e-7, 1 - 1e-7)
-            return -tf.reduce_mean(onehot * tf.math.log(p) + (1 - onehot) * tf.math.log(1 - p), axis=-1)
+            return keras.losses.binary_crossentropy(onehot, predictions, from_logits=False)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(onehot, predictions), axis=-1)
     if told:
-        normalised = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
-        return -tf.reduce_sum(onehot * tf.math.log(tf.clip_by_value(normalised, 1e-7, 1 - 1e-7)), axis=-1)
+        if "sparse" in loss.name:  # which clips before it normalises; the other one afterwards
+            return keras.losses.sparse_categorical_crossentropy(y, predictions, from_logits=False)
+        return keras.losses.categorical_crossentropy(onehot, predictions, from_logits=False)
     return tf.nn.softmax_cross_entropy_with_logits(onehot, predictions)
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.diagnose.losses import LOSSES
+from harness.diagnose.losses import LOSSES, USUAL
 from harness.observe.events import State
 from harness.observe.state import read, write
 from harness.train.building import flag, probe
@@ -58,18 +58,21 @@ class Reference:
         trainee: what is trained; its state is overwritten again and again.
         predictions: of any few rows, to see their structure, widths and dtype.
         batch_size: rows of a whole batch.
+        known: whether the losses are Keras's, so that a gradient may be one of their usual accidents.
+        trainable: how many of the state variables are trained; None for those that the model has now.
     """
 
-    def __init__(self, trainee: Trainee, predictions: Tree, batch_size: int) -> None:
+    def __init__(
+        self, trainee: Trainee, predictions: Tree, batch_size: int, *, known: bool = True, trainable: int | None = None
+    ) -> None:
         self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
         self.predictions, self.batch_size = predictions, batch_size
         self.single_numbers = any(leaf.ndim > 1 and leaf.shape[-1] == 1 for leaf in leaves(predictions))
         self.training = bool(flag(self.model, True))  # what fit() has a step's layers do
         self.state = trainee.state
-        self.names = [
-            v.path.removeprefix(f"{self.model.name}/") for v in self.state[: len(self.model.trainable_variables)]
-        ]
-        self.trainable = len(self.names)
+        self.trainable = len(self.model.trainable_variables) if trainable is None else trainable
+        self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.state[: self.trainable]]
+        self.losses = USUAL if known else USUAL[:1]
         self._programs: dict[Recipe, Any] = {}
 
     @classmethod

@@ -23,20 +23,21 @@ MAY_IMPORT = {
     "engine": {"plan", "train"},
     "certify": {"plan", "observe", "train"},
     "diagnose": {"plan", "observe", "train", "certify"},
+    "why": {"observe", "train", "certify", "diagnose"},
     "analyse": set(),
     "articles": {"analyse"},
     "show": {"analyse", "articles"},
     "store": {"plan", "analyse"},
     "cli": {
         *("data", "plan", "observe", "train", "engine", "certify", "diagnose"),
-        *("analyse", "articles", "show", "store"),
+        *("why", "analyse", "articles", "show", "store"),
     },
 }
 ONLY_IMPORTERS = {
     "mlflow": {"store"},
     "hydra": {"cli"},
-    "tensorflow": {"observe", "train", "diagnose", "certify", "cli"},
-    "keras": {"data", "observe", "train", "diagnose", "certify"},
+    "tensorflow": {"observe", "train", "diagnose", "certify", "why", "cli"},
+    "keras": {"data", "observe", "train", "diagnose", "certify", "why"},
     "matplotlib": {"show"},
     "scipy": {"analyse"},
 }

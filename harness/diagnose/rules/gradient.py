@@ -103,13 +103,17 @@ class GradientRule:
             found.epoch, found.step, found.effect = place.epoch, place.step, effect
             self._findings.add(found)
             return
-        fits = self._source.fits(
-            seen,
-            lambda recipe: self._recomputed(parts, recipe, eager=recipe.loss not in USUAL),
-            Recipe(training=training),
-            sum(row_count(part.y) for part in parts),
-            tolerance,
-            sums_to_one=all(sum_to_one(one) for part in parts for one in leaves(part.passed.call.predictions)),
+        fits = (
+            {}
+            if len(self._reference.losses) == 1
+            else self._source.fits(
+                seen,
+                lambda recipe: self._recomputed(parts, recipe, eager=recipe.loss not in USUAL),
+                Recipe(training=training),
+                sum(row_count(part.y) for part in parts),
+                tolerance,
+                sums_to_one=all(sum_to_one(one) for part in parts for one in leaves(part.passed.call.predictions)),
+            )
         )
         self._source.steps.append(Unsettled(place, gap, effect, sum(row_count(part.y) for part in parts), fits))
 
@@ -223,7 +227,7 @@ class GradientRule:
         """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
         penalties = (True, False) if self._penalised else (True,)
         # Only a single output can be broadcast against the targets of a whole batch.
-        losses = [name for name in USUAL if name != "target_shape" or self._reference.single_numbers]
+        losses = [name for name in self._reference.losses if name != "target_shape" or self._reference.single_numbers]
         weighted = (True, False) if self._weighted else (True,)
         reductions = ("mean", "sum", "weights") if self._weighted else ("mean", "sum")
         every = [

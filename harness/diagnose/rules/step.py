@@ -34,6 +34,8 @@ class StepRule:
         coarse: tells whether a batch holds rows only to a lower precision.
         weights: of all rows in the training loss; None when all count alike.
         ambiguous: rows that have equal ones with another target, so that theirs cannot be told.
+        update: checks the updates; None for that of a loop that was handed its optimizer.
+        weighted: whether rows have weights that only the losses know.
     """
 
     def __init__(
@@ -44,13 +46,17 @@ class StepRule:
         coarse: Callable[[Tree, np.ndarray], bool] = lambda x, rows: False,
         ambiguous: frozenset[int] = frozenset(),
         weights: Tree | None = None,
+        update: UpdateRule | None = None,
+        *,
+        weighted: bool = False,
     ) -> None:
-        self._all_weights = weights
+        self._all_weights, self._told = weights, weighted
         self._reference, self._findings = reference, findings
         self._coarse = coarse
-        self._update = UpdateRule(reference, findings)
+        self._update = update or UpdateRule(reference, findings)
         self._pairing = PairingRule(findings, targets, ambiguous)
-        self._gradient = GradientRule(reference, findings, self._update, self._pairing, weighted=weights is not None)
+        weighted = weighted or weights is not None
+        self._gradient = GradientRule(reference, findings, self._update, self._pairing, weighted=weighted)
         self._like = take(targets, slice(0, 1))
 
     def check(self, step: Step, place: Place, rows: np.ndarray | None, y: Tree | None) -> None:
@@ -76,6 +82,8 @@ class StepRule:
             if part is None:
                 given = _targets_given(passed, self._like)
                 targets, weights = None if any(one is None for one in given) else like(self._like, given), None
+                if self._told and targets is not None:
+                    weights = _weights_given(passed)
             else:
                 own = take(y, part)
                 targets = self._pairing.used(_targets_given(passed, own), rows[part], own, place)  # type: ignore[index]
@@ -126,6 +134,13 @@ class StepRule:
                   place.step, "forward", "", *gap, confidence=0.0)
         )  # fmt: skip
         return flag
+
+
+def _weights_given(passed: Pass) -> np.ndarray | None:
+    """How much each row counts, as the first loss was told; None where it was not."""
+    rows = row_count(passed.call.predictions)
+    known = [loss.weights for loss in passed.losses if loss.weights is not None and loss.weights.size == rows]
+    return known[0].reshape(rows).astype(np.float32) if known else None
 
 
 def _dtypes(predictions: Tree) -> str:

@@ -1,0 +1,1 @@
+"""Any training script, unchanged: run, observed, and judged step by step against ``fit()``."""

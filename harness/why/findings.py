@@ -1,0 +1,127 @@
+"""What is said of a model that a script trains; no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.diagnose.causes import Cause
+from harness.records import finite_or_none
+
+FIXES = {
+    "shuffle": "draw a new permutation in every epoch: dataset.shuffle(rows) before batch(), rng.permutation(rows)",
+    "leakage": "evaluate on rows that no step trains on",
+    "row_pairing": "index inputs and targets with one and the same permutation",
+    "partial_batch": "train on the last, smaller batch too: batch(size) without drop_remainder, range(0, rows, size)",
+    "logits": "make from_logits say what the model's last layer puts out, as fit() would need it too",
+    "loss_reduction": "hand the tape the mean over the batch: tf.reduce_mean, or a loss object without reduction",
+    "target_shape": "give targets and predictions one shape: y[:, None] for predictions of shape (rows, 1)",
+    "optimizer_state": "make one optimizer before the loop and apply it once a step",
+    "update_rule": "update through optimizer.apply_gradients, which does all that is configured",
+    "assigned_weights": "leave the weights as the last update made them",
+    "clipping": "none is needed where it is meant: fit() does it with clipvalue, clipnorm or global_clipnorm set",
+    "gradient_noise": "none is needed where it is meant: keras.layers.GaussianNoise is what fit() has",
+    "accumulation": "none is needed where it is meant: fit() does it with gradient_accumulation_steps",
+    "perturbed_weights": "none is needed where it is meant: fit() does it in a train_step",
+    "loss_weights": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
+    "frozen": "none is needed where it is meant: fit() does it with trainable = False before compile()",
+    "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
+}
+# What fit() does only where it is told to, and a script does on purpose or not: no fault by itself.
+CHOICES = frozenset({"clipping", "gradient_noise", "accumulation", "perturbed_weights", "loss_weights", "frozen"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a script does unlike ``fit()``.
+
+    Attributes:
+        cause: with its evidence; its step counts over the whole run where the epoch is 0.
+        line: of the script, as ``file:number``.
+        choice: whether it may be meant: ``fit()`` does it too where it is told to.
+    """
+
+    cause: Cause
+    line: str
+    choice: bool
+
+    @property
+    def fix(self) -> str:
+        """What to do about it, in a line."""
+        key = "scaled" if self.choice and self.cause.cause == "loss_reduction" else self.cause.cause
+        return FIXES.get(key) or self.cause.fix
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a fault."""
+        return not (self.choice or self.cause.benign)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about one model.
+
+    Attributes:
+        model: its name and class.
+        by_fit: whether Keras's own steps train it.
+        steps: in the whole run.
+        judged: how many of them were recomputed.
+        epochs: how often the rows came round; 0 where no row came again.
+        loss: what it is trained with, in words.
+        optimizer: likewise.
+        findings: faults first, the largest effect first.
+        unchecked: what could not be judged, and why.
+        checked: what was, and is as ``fit()`` does it.
+    """
+
+    model: str
+    by_fit: bool
+    steps: int
+    judged: int
+    epochs: int
+    loss: str
+    optimizer: str
+    findings: tuple[Finding, ...]
+    unchecked: tuple[tuple[str, str], ...]
+    checked: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """Findings that count."""
+        return tuple(one for one in self.findings if one.counts)
+
+
+def as_dict(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
+    """Verdicts as JSON can hold them."""
+    return [
+        {
+            "model": one.model,
+            "by_fit": one.by_fit,
+            "steps": one.steps,
+            "judged": one.judged,
+            "epochs": one.epochs,
+            "loss": one.loss,
+            "optimizer": one.optimizer,
+            "findings": [_finding(finding) for finding in one.findings],
+            "not_checked": [{"what": what, "why": why} for what, why in one.unchecked],
+            "as_fit": list(one.checked),
+        }
+        for one in verdicts
+    ]
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    cause = finding.cause
+    return {
+        "cause": cause.cause,
+        "way": cause.way,
+        "fault": finding.counts,
+        "line": finding.line or None,
+        "epoch": cause.epoch,
+        "step": cause.step,
+        "quantity": cause.quantity,
+        "effect": finite_or_none(cause.effect),
+        "steps": cause.steps,
+        "evidence": cause.evidence,
+        "fix": finding.fix,
+    }

@@ -1,0 +1,276 @@
+"""Judging what a script did with a model: each recorded step recomputed from its own state as ``fit()`` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from harness.certify.distance import close, largest, relative
+from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.place import ONGOING, Place
+from harness.diagnose.reference import Reference
+from harness.diagnose.rules.step import StepRule
+from harness.observe.gradients import own
+from harness.observe.state import read
+from harness.observe.steps import Step
+from harness.train.trainee import Trainee
+from harness.trees import like, map_leaves, row_count
+from harness.why.findings import CHOICES, Finding, Verdict
+from harness.why.objectives import Told, pulled, told
+from harness.why.rows import RowFindings
+from harness.why.update import ScriptUpdateRule
+from harness.why.witness import Observed, Witness
+
+_OF_FLAG = "training flag of the forward pass"
+_OF_LOSS = "loss: its reduction, targets and logits"
+_OF_PENALTY = "the model's own losses (regularizers)"
+_OF_UPDATE = "update by the optimizer"
+_NEW = 0.5  # of the rows of a call, for it to be validation
+_PLAIN = 1e-3  # relative; of an update by hand that is a rate times the gradient
+
+
+def judge(witness: Witness) -> tuple[Verdict, ...]:
+    """A verdict on every model that was trained, in order of first use."""
+    trained = [one for one in witness.found if one.record.rows and one.record.steps]
+    return tuple(_Judge(one, witness).verdict() for one in trained if not _part_of_another(one, trained))
+
+
+def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
+    """Whether all that is trained of a model is part of another one that is trained as often."""
+    mine = {id(variable) for variable in one.observer.state[: one.observer.trainable]}
+    for other in trained:
+        theirs = {id(variable) for variable in other.observer.state[: other.observer.trainable]}
+        if other is not one and mine < theirs and len(other.record.rows) >= len(one.record.rows):
+            return True
+    return False
+
+
+@dataclass
+class _Outcome:
+    """What recomputing the steps gave, and with which losses."""
+
+    told: Told
+    findings: Findings
+
+
+class _Judge:
+    """Of one model."""
+
+    def __init__(self, observed: Observed, witness: Witness) -> None:
+        self._observed, self._witness = observed, witness
+        self._steps = observed.record.steps
+        self._rows = RowFindings(observed.record)
+        self._unchecked: list[tuple[str, str]] = []
+        self._checked: list[str] = []
+
+    def verdict(self) -> Verdict:
+        """Judge steps, rows and calls."""
+        observed = self._observed
+        self._rows.find(by_fit=observed.by_fit)
+        found = told(observed.model, self._steps)
+        outcome = self._recomputed(found)
+        causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
+        causes += self._validation()
+        causes += self._broadcast(outcome)
+        findings = [self._finding(cause) for cause in causes if cause.cause != "learning_rate"]
+        findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
+        self._not_known(outcome)
+        return Verdict(
+            model=f"{observed.model.name} ({type(observed.model).__name__})",
+            by_fit=observed.by_fit,
+            steps=len(observed.record.rows),
+            judged=len(self._steps),
+            epochs=len(self._rows.lengths) if self._rows.again else 0,
+            loss=outcome.told.words if outcome else "not seen",
+            optimizer=self._optimizer_words(),
+            findings=tuple(findings),
+            unchecked=(*self._rows.unchecked, *self._unchecked),
+            checked=tuple(self._checked),
+        )
+
+    def _recomputed(self, found: Told | None) -> _Outcome | None:
+        """Recompute the steps with the loss told; where that gives other gradients, from those by the outputs."""
+        if found is None:
+            why = "no gradient of a tape was seen that goes through a call of the model"
+            self._unchecked.append((f"{_OF_FLAG}; {_OF_LOSS}; {_OF_PENALTY}", why))
+            return None
+        findings = self._run(found)
+        if found.known and any(one.cause == "gradient" for one in findings.unexplained):
+            again = pulled(found.steps)
+            if again is not None:
+                return _Outcome(again, self._run(again))
+        return _Outcome(found, findings)
+
+    def _run(self, found: Told) -> Findings:
+        reference = self._reference(found)
+        findings = Findings()
+        first = next(passed for passed in found.steps[0].passes if passed.gradient is not None)
+        shaped = like(first.call.predictions, [loss.y for loss in first.losses[: len(found.objectives)]])
+        update = ScriptUpdateRule(reference, findings)
+        rule = StepRule(reference, findings, shaped, update=update, weighted=found.weights)
+        for step in found.steps:
+            rule.check(step, Place(ONGOING, step.number), None, None)
+        rule.finish([len(self._observed.record.rows)])
+        return findings
+
+    def _reference(self, found: Told) -> Reference:
+        observer = self._observed.observer
+        optimizer = self._optimizer()
+        trained = observer.state[: observer.trainable]
+        optimizer.build(list(trained))
+        first = self._steps[0].passes[0].call
+        trainee = Trainee(
+            model=self._observed.model,
+            optimizer=optimizer,
+            loss=None,
+            objectives=found.objectives,
+            jit_compile=False,
+            gradient_log=None,
+            state=tuple(observer.state),
+            optimizer_start=read(optimizer.variables),
+            again=partial(_no_other, self._observed.model),
+        )
+        rows = max(row_count(step.passes[0].call.x) for step in self._steps)
+        predictions = map_leaves(np.asarray, first.predictions)
+        return Reference(trainee, predictions, rows, known=found.known, trainable=observer.trainable)
+
+    def _optimizer(self) -> Any:
+        """A copy of the script's optimizer, set as in the first step; plain descent where it has none."""
+        for step in self._steps:
+            for apply in step.applies:
+                made = self._observed.observer.optimizers[apply.optimizer]
+                config = made.get_config()
+                inner = config.get("inner_optimizer", {}).get("config") if "inner_optimizer" in config else config
+                if isinstance(inner, dict):
+                    inner |= {name: value for name, value in apply.settings if name in inner}
+                    if not isinstance(inner.get("learning_rate"), dict):
+                        inner["learning_rate"] = apply.rate
+                return type(made).from_config(config)
+        return keras.optimizers.SGD(self._rate_by_hand() or 0.0)
+
+    def _rate_by_hand(self) -> float | None:
+        """The rate of updates that are the weights minus a rate times the gradient; None where one is not."""
+        rates = []
+        for step in self._steps:
+            gradients = own(step)
+            if step.applies or not gradients:
+                return None
+            places = sorted(gradients)
+            moved = [step.before[v].astype(np.float64) - step.updated[v] for v in places]
+            size = sum(float(np.sum(np.square(gradients[v], dtype=np.float64))) for v in places)
+            if not size:
+                continue
+            rate = sum(float(np.sum(m * gradients[v])) for m, v in zip(moved, places)) / size
+            if relative([rate * gradients[v] for v in places], moved) > _PLAIN:
+                return None
+            rates.append(rate)
+        return rates[0] if rates and np.allclose(rates, rates[0], rtol=_PLAIN) else None
+
+    def _optimizer_words(self) -> str:
+        kinds = list(dict.fromkeys(apply.kind for step in self._steps for apply in step.applies))
+        if kinds:
+            return " and ".join(kinds)
+        rate = self._rate_by_hand()
+        return f"by hand: weights minus {rate:.4g} times the gradient" if rate else "by hand"
+
+    def _validation(self) -> list[Cause]:
+        """Calls in training mode over rows that no step trains on, before another step: validation with dropout on."""
+        trained = {int(row) for rows in self._observed.record.rows for row in rows.x.tolist()}
+        for passed, steps in self._observed.record.idle:
+            call = passed.call
+            calls = [rows for rows in self._observed.record.calls if rows.after == steps and rows.training]
+            # Some rows of data that is measured coarsely are equal to others.
+            new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
+            if not call.training or not any(new) or self._in_steps(call.line):
+                continue
+            reference = self._plain_reference()
+            right = reference.forward(call.state, call.x, training=False)
+            wrong = reference.forward(call.state, call.x, training=True)
+            if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):
+                gap = largest(call.predictions, right)
+                words = (
+                    "rows that no step trains on were predicted with training=True; the predictions are "
+                    f"{gap[0]:.2g} from those without"
+                )
+                return [Cause("validation_flag", "on", words, ONGOING, steps, "validation", "", *gap, effect=2e-4)]
+        return []
+
+    def _in_steps(self, line: str) -> bool:
+        """Whether a line calls the model about as often as there are steps, and so is a part of them."""
+        before = {rows.after for rows in self._observed.record.calls if rows.line == line}
+        return len(before) > len(self._rows.steps) / 2
+
+    def _plain_reference(self) -> Reference:
+        return self._reference(Told((), (), False, "", {}))
+
+    def _broadcast(self, outcome: _Outcome | None) -> list[Cause]:
+        if outcome is None or not outcome.told.spread:
+            return []
+        numbers = sorted(outcome.told.spread)
+        spread = outcome.told.spread[numbers[0]]
+        words = (
+            "every prediction of a batch is pulled to one and the same number, while the loss shows targets that "
+            f"spread around it with a variance of {spread:.3g}: each prediction is compared with all targets"
+        )
+        return [Cause("target_shape", "broadcast", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))]
+
+    def _finding(self, cause: Cause) -> Finding:
+        scaled = cause.cause == "loss_reduction" and cause.way == "scaled"
+        cause.epoch, cause.step = ONGOING, cause.step
+        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled)
+
+    def _line(self, cause: Cause) -> str:
+        """The script's line of the call that a cause is about."""
+        if cause.quantity == "rows":
+            rows = self._observed.record.rows[min(max(cause.step, 1), len(self._observed.record.rows)) - 1]
+            return rows.line
+        if cause.quantity == "validation":
+            lines = [passed.call.line for passed, steps in self._observed.record.idle if steps == cause.step]
+            lines += [rows.line for rows in self._observed.record.calls if rows.after == cause.step]
+            return lines[0] if lines else ""
+        step = next((one for one in self._steps if one.number == cause.step), self._steps[0])
+        return _line_of(step, cause.quantity)
+
+    def _not_known(self, outcome: _Outcome | None) -> None:
+        """List what a script alone cannot tell, and what deviates for no known cause."""
+        for one in outcome.findings.unexplained if outcome else ():
+            self._unchecked.append((f"{one.cause} of step {one.step}", one.evidence))
+        if outcome is not None and not outcome.told.known:
+            self._unchecked.append((_OF_LOSS, f"the loss is {outcome.told.words}"))
+        if self._witness.xla:
+            why = "the script compiles by XLA, inside which nothing can be seen; it was run without"
+            self._unchecked.append(("rounding by XLA", why))
+        if outcome is not None:
+            names = {cause.cause for cause in outcome.findings.causes.values()}
+            odd = {one.cause for one in outcome.findings.unexplained}
+            self._checked += [] if "training_flag" in names or "forward" in odd else [_OF_FLAG]
+            if outcome.told.known and not odd & {"gradient"}:
+                self._checked += [_OF_LOSS] if not names & {"loss_reduction", "logits", "target_shape"} else []
+            if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
+                self._checked.append(_OF_PENALTY)
+            updates = {"update_rule", "optimizer_state", "variables", "assigned_weights"}
+            self._checked += [] if names & updates else [_OF_UPDATE]
+
+
+def _line_of(step: Step, quantity: str) -> str:
+    passed = step.passes[-1]
+    loss = passed.losses[0].line if passed.losses else ""
+    tape = passed.gradient.line if passed.gradient is not None else ""
+    update = step.applies[0].line if step.applies else ""
+    wanted = {
+        "forward": [passed.call.line],
+        "loss": [loss, tape],
+        "gradient": [tape],
+        "update": [update, tape],
+        "state": [update],
+    }
+    return next((line for line in wanted.get(quantity, []) if line), passed.call.line)
+
+
+def _no_other(model: Any) -> Trainee:
+    raise NotImplementedError(f"a script's model, {model.name}, is there only once")

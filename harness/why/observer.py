@@ -1,0 +1,165 @@
+"""Observing one model of a script: some steps whole, all steps by the fingerprints of their rows.
+
+What a step is recomputed from, all weights among it, is only read while a gate is open. Every step, recorded or
+not, leaves a glimpse: which rows went in, and which targets a loss got for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.observe.events import Apply, Call, Event, Gradient, Loss
+from harness.observe.observer import Observer
+from harness.observe.tensors import array_of, symbolic
+from harness.trees import Tree, leaves, like
+from harness.why.fingerprints import fingerprints
+from harness.why.lines import user_line
+
+_NOTHING = np.zeros(())
+_TENSORFLOW_LOSSES = {
+    "softmax_cross_entropy_with_logits": "categorical_crossentropy",
+    "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
+    "sigmoid_cross_entropy_with_logits": "binary_crossentropy",
+}
+_OPERATIONS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+
+
+class ScriptObserver(Observer):
+    """Reports what a script does with one model.
+
+    Args:
+        model: built.
+        sink: receives the events of recorded steps.
+        glance: receives a glimpse of every event: fingerprints, shape (rows,), in place of the arrays.
+    """
+
+    def __init__(self, model: keras.Model, sink: Callable[[Event], None], glance: Callable[[Event], None]) -> None:
+        with tf.init_scope():
+            super().__init__(model, None, sink)
+            self._gate = tf.Variable(True, trainable=False, name="observer_gate")
+        self._glance, self._recording = glance, True
+        self._made: list[Any] = []  # what the model put out last, to ask the tape for its gradient
+
+    @property
+    def state(self) -> list[Any]:
+        """The model's state variables, trainable ones first, as they were when it was first seen."""
+        return self._state
+
+    @property
+    def trainable(self) -> int:
+        """How many of them are trainable."""
+        return len(self._trainable)
+
+    @property
+    def optimizers(self) -> list[Any]:
+        """The optimizers that were applied, in order of first use."""
+        return self._optimizers
+
+    def record(self, whole: bool) -> None:
+        """Open or close the gate."""
+        self._recording = whole
+        with tf.init_scope():
+            self._gate.assign(whole)
+
+    def _patch(self, undo: ExitStack) -> None:
+        super()._patch(undo)
+        for name, known in _TENSORFLOW_LOSSES.items():
+            self._replace(undo, tf.nn, name, partial(self._observed_tensorflow, known))
+        for name in _OPERATIONS:
+            self._replace(undo, keras.ops, name, self._observed_loss_function)
+
+    def _observed_tensorflow(self, known: str, original: Any) -> Any:
+        def loss(labels: Any = None, logits: Any = None, *args: Any, **options: Any) -> Any:
+            if self._delivering:
+                return original(labels, logits, *args, **options)
+            with self._deeper() as outermost:
+                value = original(labels, logits, *args, **options)
+            if outermost and not symbolic(logits):
+                self._emit_loss(known, None, labels, logits, None, value, True)
+            return value
+
+        return loss
+
+    def _emit_call(self, inputs: Tree, outputs: Tree, training: bool | None, state: Sequence[Any]) -> None:
+        given, made = leaves(inputs), leaves(outputs)
+        self._made = [leaf for leaf in made if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
+        line = user_line()
+
+        def glimpse(values: Sequence[np.ndarray]) -> Event:
+            x, predictions = like(inputs, values[: len(given)]), like(outputs, values[len(given) :])
+            return Call(fingerprints(x), fingerprints(predictions), training, 0.0, (), line)
+
+        self._glimpse(glimpse, [*given, *made])
+        if state:  # read before the gate was opened by this very glimpse, a state is empty
+            super()._emit_call(inputs, outputs, training, state)
+
+    def _emit_loss(
+        self, name: str, source: Any, y: Any, predictions: Any, weights: Any, value: Any, logits: bool | None
+    ) -> None:
+        line = user_line()
+
+        def glimpse(values: Sequence[np.ndarray]) -> Event:
+            rows = [fingerprints(one) for one in values]
+            return Loss(name, source is not None, rows[0], rows[1], None, _NOTHING, logits, None, line)
+
+        self._glimpse(glimpse, [y, predictions])
+        super()._emit_loss(name, source, y, predictions, weights, value, logits)
+
+    def _asked_for(self) -> list[Any]:
+        # Only what belongs to the graph that is being traced, or to none, is there to be asked for.
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        return [made for made in self._made if getattr(made, "graph", None) is graph]
+
+    def _emit_gradient(
+        self, target: Any, places: tuple[int, ...], gradients: Sequence[Any], by_outputs: Sequence[Any]
+    ) -> None:
+        line = user_line()
+        self._glimpse(lambda _: Gradient(_NOTHING, (0,), (None,), line=line), [])
+        super()._emit_gradient(target, places, gradients, by_outputs)
+
+    def _emit_apply(
+        self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
+    ) -> None:
+        variables = optimizer._trainable_variables if given is None else given
+        if any(self._place(variable) >= 0 for variable in variables):
+            line, kind = user_line(), type(optimizer).__name__
+            self._glimpse(lambda _: Apply(0, kind, 1.0, 0.0, (), (0,), (None,), (), (), (), (), line), [])
+            super()._emit_apply(optimizer, grads, given, then, rate)
+
+    def _read_state(self) -> list[Any]:
+        if not self._recording and tf.executing_eagerly():
+            return []
+        return super()._read_state()
+
+    def _glimpse(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
+        if tf.executing_eagerly():
+            self._glance(event([array_of(value) for value in values]))
+        else:
+            self._call_back(lambda current, arrays: current._glance(event(arrays)), values)
+
+    def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
+        line = user_line()
+
+        def placed(arrays: Sequence[np.ndarray]) -> Event:
+            return replace(event(arrays), line=line)
+
+        if tf.executing_eagerly():
+            if self._recording:
+                super()._emit(placed, values)
+        else:
+            tf.cond(self._gate, lambda: self._emit_inside(placed, values), tf.no_op)
+
+    def _emit_inside(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> Any:
+        super()._emit(event, values)
+        return tf.no_op()
+
+    def _deliver(self, event: Event) -> None:
+        self._sink(event)  # which only keeps it, and so disturbs nothing

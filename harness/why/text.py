@@ -1,0 +1,70 @@
+"""Verdicts for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.why.findings import Finding, Verdict
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console, folder: Path) -> None:
+    """Print each model's findings, and what was not checked.
+
+    Args:
+        folder: of the script; lines are given relative to it.
+    """
+    for verdict in verdicts:
+        _print(verdict, console, folder)
+
+
+def _print(verdict: Verdict, console: Console, folder: Path) -> None:
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    say(headline(verdict))
+    say(f"  loss: {verdict.loss}; optimizer: {verdict.optimizer}")
+    if verdict.findings:
+        table = Table(box=box.SIMPLE_HEAD)
+        for column in ("cause", "line", "first at", "effect on a step", "steps"):
+            table.add_column(column, overflow="fold")
+        for one in verdict.findings:
+            table.add_row(*_row(one, folder))
+        console.print(table)
+    for one in verdict.findings:
+        console.print(f"[bold]{one.cause.cause}[/]: ", end="")
+        say(f"{one.cause.evidence}\n  fix: {one.fix}")
+    if verdict.checked:
+        say(f"as fit() does it: {'; '.join(verdict.checked)}")
+    for what, why in verdict.unchecked:
+        say(f"not checked: {what}: {why}")
+    console.print()
+
+
+def headline(verdict: Verdict) -> str:
+    """The finding in a line."""
+    count = len(verdict.faults)
+    by = ", trained by Keras's own steps" if verdict.by_fit else ""
+    run = f"{verdict.steps} steps" + (f" in {verdict.epochs} epochs" if verdict.epochs > 1 else "")
+    said = "nothing found" if not count else f"{count} cause{'s' * (count > 1)} found"
+    return f"{verdict.model}{by}: {said} in {run}, of which {verdict.judged} were recomputed."
+
+
+def _row(one: Finding, folder: Path) -> tuple[str, ...]:
+    cause = one.cause
+    name = cause.cause + (" (benign)" if cause.benign else " (may be meant)" if one.choice else "")
+    effect = f"{100 * cause.effect:.3g} %" if cause.effect >= 1e-3 else "none"
+    return name, short(one.line, folder), f"step {cause.step}", effect, str(cause.steps)
+
+
+def short(line: str, folder: Path) -> str:
+    """A line relative to the script's folder."""
+    file, _, number = line.rpartition(":")
+    try:
+        return f"{Path(file).resolve().relative_to(folder.resolve())}:{number}" if file else ""
+    except ValueError:
+        return line

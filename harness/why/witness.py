@@ -1,0 +1,167 @@
+"""Watching a script: each Keras model that it calls is observed from its first call on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from harness.observe.state import read
+from harness.observe.tensors import symbolic
+from harness.why.observer import ScriptObserver
+from harness.why.record import Record
+
+_BUDGET = 2**30  # bytes of recorded steps, over all models
+
+
+@dataclass
+class Observed:
+    """A model that a script called, and what it did with it.
+
+    Attributes:
+        model: the script's own.
+        observer: of it.
+        record: of its steps.
+        by_fit: whether it was trained by Keras's own ``fit()`` or ``train_on_batch()``, through Keras's own steps.
+        late: whether its first calls were missed, because it could not be built before.
+    """
+
+    model: Any
+    observer: ScriptObserver
+    record: Record
+    by_fit: bool = False
+    late: bool = False
+
+
+@dataclass
+class Witness:
+    """Finds the models that a script calls.
+
+    Args:
+        steps: how many of each model's first steps are recorded whole.
+        stop: whether to interrupt the script when these are.
+    """
+
+    steps: int = 24
+    stop: bool = False
+    found: list[Observed] = field(default_factory=list)
+    xla: bool = False
+    traced: int = 0
+
+    def __post_init__(self) -> None:
+        self._undo = ExitStack()
+        self._depth = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether the first steps of every model that is trained are recorded."""
+        trained = [one for one in self.found if one.record.rows]
+        return bool(trained) and all(one.record.enough for one in trained)
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch whatever runs inside."""
+        with self._undo:
+            for owner, name, wrap in (
+                (keras.Layer, "__call__", self._entered),
+                (keras.Model, "compile", _without_xla),
+                (keras.Model, "fit", self._fitting),
+                (keras.Model, "train_on_batch", self._fitting),
+                (tf, "function", self._function),
+            ):
+                original = getattr(owner, name)
+                setattr(owner, name, wrap(original))
+                self._undo.callback(setattr, owner, name, original)
+            try:
+                yield
+            finally:
+                self._finish()
+
+    def _finish(self) -> None:
+        for one in self.found:
+            one.record.finish(read(one.observer.state))
+
+    def _entered(self, original: Any) -> Any:
+        witness = self
+
+        def entered(self: Any, *args: Any, **options: Any) -> Any:
+            if not isinstance(self, keras.Model) or symbolic((args, options)):
+                return original(self, *args, **options)
+            if witness.stop and witness.enough:
+                raise KeyboardInterrupt
+            if witness._depth == 0 and witness._adopt(self, args, options):
+                return keras.Layer.__call__(self, *args, **options)  # as it is observed from now on
+            witness._depth += 1
+            try:
+                return original(self, *args, **options)
+            finally:
+                witness._depth -= 1
+
+        return entered
+
+    def _adopt(self, model: Any, args: Any, options: Any) -> bool:
+        """Observe a model from now on; whether it was not before and can be."""
+        if any(one.model is model for one in self.found):
+            return False
+        if not (model.built and model.variables):
+            _build(model, args, options)
+        if not model.trainable_variables:
+            return False
+        record = Record(self.steps, _BUDGET)
+        observer = ScriptObserver(model, record.event, record.glance)
+        record.gate, record.trainable = observer.record, observer.trainable
+        self.found.append(Observed(model, observer, record))
+        self._undo.enter_context(observer.on())
+        return True
+
+    def _fitting(self, original: Any) -> Any:
+        witness = self
+
+        def fitting(self: Any, *args: Any, **options: Any) -> Any:
+            result = original(self, *args, **options)
+            for one in witness.found:
+                if one.model is self:
+                    one.by_fit = True
+            return result
+
+        return fitting
+
+    def _function(self, original: Any) -> Any:
+        """`tf.function` without XLA, inside which nothing can be observed."""
+
+        def function(*args: Any, **options: Any) -> Any:
+            if options.pop("jit_compile", None):
+                self.xla = True
+            return original(*args, **options)
+
+        return function
+
+
+def _without_xla(original: Any) -> Any:
+    def compile(self: Any, *args: Any, **options: Any) -> Any:
+        return original(self, *args, **options | {"jit_compile": False})
+
+    return compile
+
+
+def _build(model: Any, args: Any, options: Any) -> None:
+    """Make a model's variables as ``fit()`` does, on symbolic rows; one that cannot be is left as it is."""
+
+    def stand_in(value: Any) -> Any:
+        if not tf.is_tensor(value) and not hasattr(value, "__array__"):
+            return value
+        array = tf.convert_to_tensor(value)
+        dtype = "float32" if array.dtype == tf.float64 else array.dtype.name
+        return keras.KerasTensor((None, *array.shape[1:]), dtype)
+
+    with tf.init_scope(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model(*tf.nest.map_structure(stand_in, args), **tf.nest.map_structure(stand_in, options))
+        except Exception:
+            return

@@ -1,0 +1,104 @@
+"""Scripts as people have them, unchanged: what is wrong in them is named with its line, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scripts import CLASSIFIER, LOOP, REGRESSION, faults, line_of, run, script, verdict
+
+BY_HAND = "loss = tf.reduce_mean(tf.square(number[rows] - predictions))"
+SQUARED = ("loss = loss_of(y[rows], predictions)", BY_HAND)
+COMPILED = """
+data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(72).batch(16)
+
+@tf.function(jit_compile=True)
+def step(inputs, targets):
+    with tf.GradientTape() as tape:
+        loss = loss_of(targets, model(inputs, training=True))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+for epoch in range(3):
+    for inputs, targets in data:
+        step(inputs, targets)
+"""
+FIT = """
+model.compile(optimizer, loss_of)
+model.fit(x, y, epochs=3, batch_size=16, verbose=0, validation_split=0.2)
+"""
+SUBCLASSED = """
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.drop, self.out = layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(2, "softmax")
+
+    def call(self, inputs, training=False):
+        return self.out(self.drop(self.hidden(inputs), training=training))
+
+model = Net()
+optimizer = keras.optimizers.RMSprop(0.01)
+loss_of = keras.losses.SparseCategoricalCrossentropy()
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        script(CLASSIFIER, LOOP),
+        script(SUBCLASSED, LOOP),
+        script(CLASSIFIER, COMPILED),
+        script(CLASSIFIER, FIT),
+        script(REGRESSION, LOOP, change=SQUARED),
+    ],
+    ids=["eager", "subclassed", "compiled by XLA", "fit", "loss by hand"],
+)
+def test_a_right_script_is_blamed_for_nothing(tmp_path: Path, text: str) -> None:
+    one = verdict(tmp_path, text)
+    assert faults(one) == {}
+    assert one.steps == 15 - 3 * ("validation_split" in text)
+    assert one.epochs == 3
+    assert "training flag of the forward pass" in one.checked
+    assert "loss: its reduction, targets and logits" in one.checked
+
+
+@pytest.mark.parametrize(
+    ("cause", "parts", "change", "line"),
+    [
+        ("training_flag", (CLASSIFIER, LOOP), ("training=True", "training=False"), "model(x[rows]"),
+        ("loss_reduction", (CLASSIFIER, LOOP), ("Crossentropy()", "Crossentropy(reduction='sum')"), "loss_of(y"),
+        ("logits", (CLASSIFIER, LOOP), ('Dense(2, "softmax")', "Dense(2)"), "loss_of(y"),
+        ("shuffle", (CLASSIFIER, LOOP), ("rng.permutation(72)", "np.arange(72)"), "model(x[rows]"),
+        ("row_pairing", (CLASSIFIER, LOOP), ("y[rows]", "rng.permutation(y)[rows]"), "model(x[rows]"),
+        ("target_shape", (REGRESSION, LOOP), (SQUARED[0], BY_HAND.replace("[rows]", "[rows, 0]")), "tape.gradient("),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(
+    tmp_path: Path, cause: str, parts: tuple[str, ...], change: tuple[str, str], line: str
+) -> None:
+    text = script(*parts, change=change)
+    assert faults(verdict(tmp_path, text)) == {cause: line_of(text, line)}
+
+
+def test_every_model_is_judged_for_itself(tmp_path: Path) -> None:
+    right = (CLASSIFIER + LOOP).replace("model", "student")
+    found = run(tmp_path, script(CLASSIFIER, LOOP, right, change=("model(x[rows], training=True)", "model(x[rows])")))
+    assert [faults(one).keys() for one in found.verdicts] == [{"training_flag"}, set()]
+
+
+def test_a_script_need_not_end(tmp_path: Path) -> None:
+    text = script(CLASSIFIER, LOOP, change=("range(3)", "range(10**9)"))
+    assert verdict(tmp_path, text, steps=6, stop=True).judged == 6
+
+
+def test_an_error_of_the_script_is_its_own_and_does_not_hide_the_verdict(tmp_path: Path) -> None:
+    text = script(CLASSIFIER, LOOP, "raise ValueError('of the script')\n")
+    found = run(tmp_path, text)
+    assert found.error is not None
+    assert f'train.py", line {line_of(text, "raise")}' in found.error
+    assert "harness" not in found.error
+    assert [faults(one) for one in found.verdicts] == [{}]
+
+
+def test_a_script_without_a_model_says_so(tmp_path: Path) -> None:
+    assert run(tmp_path, "print('nothing')\n").reason == "no Keras model was called in it"
