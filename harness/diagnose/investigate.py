@@ -44,7 +44,7 @@ class Run:
         lengths: number of steps of each epoch.
         train: the fold's training rows, equal ones under the first one's number.
         final: all state variables at the end.
-        xla: whether the loop compiles by XLA.
+        xla: whether the loop compiles by XLA, or a method of the package's own is configured to.
         by_fit: whether a user's loop trains by Keras's own ``fit()``.
     """
 
@@ -178,6 +178,7 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
         reference: of a job that is equal but for its method; building one takes as long as a short run.
         plan: of the fold, where it is not the job's own.
     """
+    by_xla = bool(job.jit_compile)
     job = replace(job, gradient_statistics=False, jit_compile=False)
     plan = plan or plan_fold(job, fold)
     reference = reference or Reference.of(job)
@@ -201,7 +202,7 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
                 "call the passed model under a tape and apply the passed optimizer",
             )
     else:
-        history, xla = _run_method(job, plan, trainee, new_sink()), False
+        history, xla = _run_method(job, plan, trainee, new_sink()), by_xla
     detective = sinks[-1]
     final = read(trainee.state)
     lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)

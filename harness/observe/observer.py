@@ -32,11 +32,8 @@ from harness.observe.tensors import array_of, symbolic, under_xla
 from harness.trees import Tree, leaves, like
 
 _LOSS_FUNCTIONS = (
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "sparse_categorical_crossentropy",
+    *("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
+    *("mean_absolute_error", "mean_squared_error"),
 )
 
 
@@ -88,6 +85,7 @@ class Observer:
                 if hasattr(module, name):
                     self._replace(undo, module, name, self._observed_loss_function)
         self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
+        self._replace(undo, tf.GradientTape, "jacobian", self._unobserved)
         self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
         self._replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
 
@@ -184,7 +182,7 @@ class Observer:
         observer = self
 
         def gradient(self: Any, target: Any, sources: Any, *args: Any, **options: Any) -> Any:
-            if observer._delivering:
+            if observer._delivering or observer._inside:
                 return original(self, target, sources, *args, **options)
             made = observer._asked_for()
             gradients = original(self, target, [sources, made] if made else sources, *args, **options)
@@ -195,6 +193,13 @@ class Observer:
             return gradients
 
         return gradient
+
+    def _unobserved(self, original: Any) -> Any:
+        def inside(*args: Any, **options: Any) -> Any:
+            with self._deeper():  # a Jacobian takes a gradient for each element of its target
+                return original(*args, **options)
+
+        return inside
 
     def _asked_for(self) -> list[Any]:
         """What a tape is asked for the gradients of, beside what the loop asks for."""

@@ -164,6 +164,9 @@ class StepAssembler:
             perturbed, opened.late = tuple(self._moved[0].passes), [*self._moved[0].late, *opened.late]
             self._moved = None
         self._settle()
+        for passed in _thrown_away(opened):
+            opened.passes.remove(passed)
+            self._on_idle(passed, self.steps)
         self.steps += 1
         passes = tuple(opened.passes)
         before = (*perturbed, *passes)[0].call.state
@@ -242,6 +245,21 @@ def _with_gradient(passed: Pass, more: Gradient) -> Pass:
     sources = (*known.sources, *(v for v, _ in new))
     gradients = (*known.gradients, *(g for _, g in new))
     return replace(passed, gradient=Gradient(known.target, sources, gradients))
+
+
+def _thrown_away(opened: _Open) -> list[Pass]:
+    """Passes whose gradient was only looked at: the optimizers were handed the last one's, to the bit."""
+    *others, last = opened.passes
+    if not others or not opened.applies or last.gradient is None:
+        return []
+    found = dict(zip(last.gradient.sources, last.gradient.gradients))
+    handed = [pair for apply in opened.applies for pair in zip(apply.variables, apply.gradients) if pair[0] >= 0]
+    pairs = [(found.get(place), gradient) for place, gradient in handed]
+    alone = all(
+        one is other if one is None or other is None else np.array_equal(one, other, equal_nan=True)
+        for one, other in pairs
+    )
+    return others if alone else []
 
 
 def _length(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import shaped_models as models
-from small_jobs import METHODS, optimizer, small_job, table
+from small_jobs import METHODS, cnn_with_everything, images, optimizer, small_job, table
 from tracing import blamed
 
 from harness.certify.parity import certify
@@ -41,6 +41,16 @@ def traced(loop: str, data: Dataset, model: Any, **changes: Any) -> Trace:
         ("right", models.several, models.functional),
         ("compiled", lambda: models.several(by="tuple"), models.functional),
         ("without_flag", models.several, models.subclassed_several),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("without_flag", table, models.nested),
+                ("right", lambda: table(labels="integer"), models.subclassed_logits),
+                ("without_flag", table, models.deaf),
+                ("without_flag", lambda: models.several(by="tuple"), models.subclassed_several),
+                ("compiled", images, cnn_with_everything),
+            )
+        ),
     ],
 )
 def test_a_right_loop_is_blamed_for_nothing_whatever_the_shape(loop: str, data: Any, model: Any) -> None:

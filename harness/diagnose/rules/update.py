@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.certify.distance import largest, relative
+from harness.certify.distance import close, largest, relative
 from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
@@ -23,6 +23,7 @@ from harness.observe.steps import Pass, Step
 
 UPDATE_TOLERANCE = 2e-3  # of the update's size
 _EXTRAS = ("momentum", "nesterov", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
+_CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 class UpdateRule:
@@ -81,6 +82,8 @@ class UpdateRule:
         if relative(pair[1], pair[0]) < SAME:
             self._handed.unchanged(gradients)
             return handed
+        if self._clips_as_configured(step, gradients):
+            return gradients
         everything = [np.zeros_like(w) for w in self._trainable(step.before)]
         plain, changed = ([g.get(v, zero) for v, zero in enumerate(everything)] for g in (gradients, handed))
         self._handed.changed.append(
@@ -95,6 +98,16 @@ class UpdateRule:
             )
         )
         return handed
+
+    def _clips_as_configured(self, step: Step, gradients: Gradients) -> bool:
+        """Whether an optimizer set to clip less than configured left what the configured one makes of the tape's."""
+        apply, configured = step.applies[0], [self._settings.get(name) for name in _CLIPPING]
+        if len(step.applies) > 1 or configured == [dict(apply.settings).get(name) for name in _CLIPPING]:
+            return False
+        everything = [gradients.get(v, np.zeros_like(w)) for v, w in enumerate(self._trainable(step.before))]
+        expected, shadow = self._expected(step, everything, {})
+        alike = len(apply.after) == len(shadow) and all(close(a, b, SAME) for a, b in zip(apply.after, shadow))
+        return alike and self._distance(step, expected) < UPDATE_TOLERANCE
 
     def _rates(self, step: Step, place: Place) -> dict[int, float]:
         """The learning rate of each variable, where it is not the configured one, which is then named."""
