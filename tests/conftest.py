@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from command_line import SWEEP, Call, rows
+from filelock import FileLock
 
 from harness.cli import main
 
@@ -22,14 +24,29 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_finish() -> None:
+    """Let garbage collection pass over what importing left: it stays, and is most of what there is."""
+    gc.freeze()
+
+
+def made_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """A folder that whichever process of the tests comes first has filled; only to be read."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not folder.exists():
+            make(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without a study, to be copied: MLflow takes seconds to lay its tables."""
     from harness.store.connect import open_store
 
-    folder = tmp_path_factory.mktemp("blank")
-    open_store(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
+    return made_once("blank", tmp_path_factory, lambda folder: open_store(f"sqlite:///{folder}/mlflow.db"))
 
 
 @pytest.fixture
@@ -70,14 +87,16 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a finished study: 3 methods of 3 folds of 4 epochs, in a project's mlruns. Only to be read."""
-    store = tmp_path_factory.mktemp("project") / "mlruns"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("HARNESS_STORE", str(store))
-        patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))
-        patch.setattr(sys, "argv", list(sys.argv))
-        assert main(SWEEP) == 0
-    return store
+
+    def train(project: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            patch.setenv("HARNESS_STORE", str(project / "mlruns"))
+            patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))
+            patch.setattr(sys, "argv", list(sys.argv))
+            assert main(SWEEP) == 0
+
+    return made_once("project", tmp_path_factory, train) / "mlruns"
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from harness.store.interrupts import interrupts_held
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _SQLITE = "sqlite:///"
+PATIENCE_S = 10.0  # with another program that has locked the store which is to be opened
 # The kind of experiment, as MLflow's interface names it: model training, not a chat application.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -39,6 +40,11 @@ class Store:
     uri: str
     folder: Path | None
     client: MlflowClient
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file of a SQLite store; None for a server."""
+        return None if self.folder is None else Path(self.uri.removeprefix(_SQLITE))
 
     def experiment(self, study: str) -> str:
         """Id of the study's MLflow experiment, created on first use with its artifacts beside the store."""
@@ -180,7 +186,7 @@ def _require_sound(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     try:
-        connection = sqlite3.connect(path, timeout=10)
+        connection = sqlite3.connect(path, timeout=PATIENCE_S)
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()

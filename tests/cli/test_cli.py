@@ -176,7 +176,7 @@ def test_the_grid_is_compared_in_8_groups_of_5_pairs(call: Call, store: Path) ->
 
 def test_every_method_trains_an_epoch(call: Call, store: Path) -> None:
     methods = [method for method in GROUPS["method"] if method not in NEED_NAMES]
-    few = ("cv.folds=2", "epochs=1", "tracking.figures=false")
+    few = ("cv=holdout", "epochs=1", "tracking.figures=false")
     code, _, err = call("run", "-m", *SMALL, f"method={','.join(methods)}", *few)
     assert code == 0, err
     jobs = {run.data.tags["method"]: run for run in runs(store, "job")}
@@ -184,15 +184,11 @@ def test_every_method_trains_an_epoch(call: Call, store: Path) -> None:
     assert {run.info.status for run in runs(store)} == {"FINISHED"}
     digests = {}
     for method, parent in jobs.items():
-        folds = [run for run in runs(store, "fold") if run.data.tags[PARENT] == parent.info.run_id]
-        assert len(folds) == 2
-        for fold in folds:
-            tags = fold.data.tags
-            digests[method, tags["fold"]] = tags["initial_weights_digest"], tags["final_weights_digest"]
-            assert tags["initial_weights_digest"] != tags["final_weights_digest"]
-            assert np.isfinite(history(store, fold, "val/loss")[1])
-    for fold in "12":
-        assert digests["tape", fold] == digests["tape_step", fold] == digests["fit", fold]
-        assert digests["tape_eager", fold][0] == digests["tape_naive", fold][0] == digests["fit", fold][0]
-        assert digests["tape_naive", fold][1] != digests["fit", fold][1]
-        assert digests["fit_control", fold][0] != digests["fit", fold][0]
+        (fold,) = [run for run in runs(store, "fold") if run.data.tags[PARENT] == parent.info.run_id]
+        digests[method] = fold.data.tags["initial_weights_digest"], fold.data.tags["final_weights_digest"]
+        assert len(set(digests[method])) == 2
+        assert np.isfinite(history(store, fold, "val/loss")[1])
+    assert digests["tape"] == digests["tape_step"] == digests["fit"]
+    assert digests["tape_eager"][0] == digests["tape_naive"][0] == digests["fit"][0]
+    assert digests["tape_naive"][1] != digests["fit"][1]
+    assert digests["fit_control"][0] != digests["fit"][0]

@@ -28,7 +28,7 @@ from command_line import (
 )
 
 # Long enough to be caught in the middle: seconds of training behind a few seconds of start.
-LONG = ("run", "-m", "study=long", *SMALL, "method=fit,tape", "cv.folds=3", "epochs=40", "tracking.figures=false")
+LONG = ("run", "-m", "study=long", *SMALL, "method=fit,tape", "cv.folds=3", "epochs=20", "tracking.figures=false")
 TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step having count(*) > 1"
 
 
@@ -124,9 +124,9 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert rows(store, TWICE) == []
     for fold in runs(store, "fold"):
         if fold.info.status == "FINISHED":
-            assert list(history(store, fold, "val/loss")) == list(range(1, 41))
+            assert list(history(store, fold, "val/loss")) == list(range(1, 21))
     for parent in runs(store, "job"):
-        assert list(history(store, parent, "val/loss/mean")) == list(range(1, 41))
+        assert list(history(store, parent, "val/loss/mean")) == list(range(1, 21))
 
 
 def test_an_interrupted_sweep_closes_its_runs(interrupted: Interrupted) -> None:

@@ -111,13 +111,14 @@ def test_jobs_seeds_and_unequal_folds_train_together() -> None:
     ]
     programs = Programs()
     both = as_lanes(*jobs, programs=programs)
-    for one, lanes in zip(jobs, both):
-        for fold in cross_validate(one):
+    each = [cross_validate(one) for one in jobs]
+    for alone, lanes in zip(each, both):
+        for fold in alone:
             assert lanes[fold.fold].curve("train/loss") == pytest.approx(fold.curve("train/loss"), rel=1e-5)
             assert lanes[fold.fold].curve("val/loss") == pytest.approx(fold.curve("val/loss"), rel=1e-4)
     # What trains alone afterwards by the same program is as before.
     after = [fold.final_weights_digest for fold in cross_validate(jobs[0], programs=programs)]
-    assert after == [fold.final_weights_digest for fold in cross_validate(jobs[0])]
+    assert after == [fold.final_weights_digest for fold in each[0]]
 
 
 def test_a_lane_that_diverges_ends_there_and_disturbs_no_other() -> None:
@@ -127,12 +128,12 @@ def test_a_lane_that_diverges_ends_there_and_disturbs_no_other() -> None:
         for rate in (0.05, 1e38)
     ]
     calm, wild = as_lanes(*jobs)
-    alone = cross_validate(jobs[1])
-    for fold in alone:
+    one_by_one = Programs()
+    for fold in cross_validate(jobs[1], programs=one_by_one):
         assert fold.diverged_epoch is not None
         assert wild[fold.fold].diverged_epoch == fold.diverged_epoch
         assert len(wild[fold.fold].history) == len(fold.history)
-    for fold in cross_validate(jobs[0]):
+    for fold in cross_validate(jobs[0], programs=one_by_one):
         assert calm[fold.fold].curve("val/loss") == pytest.approx(fold.curve("val/loss"), rel=1e-5)
 
 

@@ -56,7 +56,10 @@ def test_a_worker_that_dies_costs_what_it_had_in_hand(tmp_path: Path) -> None:
     assert all("a worker process died" in line for line in said)
 
 
-SWEEP = ("run", *SMALL, "cv.folds=3", "epochs=2", "tracking.figures=false", "method=tape")
+SWEEP = (
+    *("run", *SMALL, "cv.folds=3", "epochs=2", "tracking.figures=false", "method=tape"),
+    "gradient_statistics=false",  # half of the time to compile
+)
 
 
 def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, store: Path) -> None:
@@ -107,6 +110,7 @@ def train(model, optimizer, loss, x, y, *, batch_size, epochs):
 """
 
 
+@pytest.mark.slow  # that an error comes back from a worker is shown above
 def test_what_fails_in_a_worker_is_recorded_with_its_traceback(store: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(BROKEN)
     own = ("method=custom", f"method.target={tmp_path / 'broken.py'}:train")

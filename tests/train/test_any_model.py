@@ -28,7 +28,7 @@ SHAPES: dict[str, tuple[Callable[[], Dataset], Any]] = {
     "class_of_dicts": (lambda: models.several(scaling={"wide": "standard"}), models.subclassed_several),
     "class_of_tuples": (lambda: models.several(by="tuple"), models.subclassed_several),
 }
-FAST = {("subclassed", False), ("dicts", False), ("class_of_tuples", False), ("class_of_tuples", True)}
+FAST = {("subclassed", False), ("dicts", False), ("class_of_tuples", False)}
 
 
 def job(method: str, data: Dataset, model: Any, **changes: Any) -> Job:
