@@ -21,6 +21,7 @@ from harness.records import JobResult
 METHOD = "method"
 SEED = "seed"
 ABSENT = "–"
+_JSON = json.JSONEncoder(default=str)
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def texts_of(job: JobResult, names: Sequence[str]) -> tuple[str, ...]:
 
 def as_text(value: Any) -> str:
     """A setting as a command line writes it."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else _JSON.encode(value)
 
 
 def varying(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -152,6 +153,7 @@ def varying(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     columns = {
         name: [as_text(one[name]) if name in one else ABSENT for one in settings]
         for name in dict.fromkeys(name for one in settings for name in one)
+        if not all(name in one and _same(one[name], settings[0].get(name)) for one in settings)
     }
     several = {name: column for name, column in columns.items() if len(set(column)) > 1}
     kept = {name: column for name, column in several.items() if "." not in name}
@@ -161,6 +163,11 @@ def varying(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
             kept[name] = column
             choices = [(*choice, text) for choice, text in zip(choices, column)]
     return kept
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values surely read alike: most settings of a study do, and need not be written out to know it."""
+    return a is b or (type(a) is type(b) and bool(a == b))
 
 
 def _follows(column: Sequence[str], choices: Sequence[tuple[str, ...]]) -> bool:

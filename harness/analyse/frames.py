@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,12 +67,16 @@ def folds_text(folds: Iterable[FoldResult]) -> str:
     return json.dumps([{name: getattr(fold, name) for name in _SCALARS} for fold in folds], indent=1)
 
 
-def fold_results(text: str, frame: pd.DataFrame) -> tuple[FoldResult, ...]:
-    """The inverse of `folds_text` and `history_frame`."""
-    names = [column for column in frame.columns if column not in ("fold", "epoch")]
-    numbers = zip(frame["fold"].tolist(), frame["epoch"].tolist())
-    # Column by column into plain floats: a row of a frame at a time takes ten times as long.
-    values = zip(*(frame[name].astype(float).tolist() for name in names)) if names else ((),) * len(frame)
+def fold_results(text: str, history: Mapping[str, Sequence[float]]) -> tuple[FoldResult, ...]:
+    """The inverse of `folds_text` and `history_frame`.
+
+    Args:
+        text: of `folds_text`.
+        history: the frame's columns, as plain numbers.
+    """
+    names = [name for name in history if name not in ("fold", "epoch")]
+    numbers = zip(history["fold"], history["epoch"])
+    values = zip(*(history[name] for name in names)) if names else ((),) * len(history["fold"])
     histories: dict[int, list[EpochRecord]] = {}
     for (fold, epoch), row in zip(numbers, values):
         histories.setdefault(int(fold), []).append(EpochRecord(int(epoch), dict(zip(names, row))))

@@ -94,7 +94,8 @@ def load_results(folder: Path, study: str) -> StudyResults:
     jobs = []
     for place, job in enumerate(text["jobs"]):
         rows = table[table["job"] == place].drop(columns="job").dropna(axis="columns", how="all")
-        folds = fold_results(json.dumps(job.pop("folds")), rows)
+        history = {name: rows[name].astype(float).tolist() for name in rows.columns}
+        folds = fold_results(json.dumps(job.pop("folds")), history)
         jobs.append(JobResult(study=study, folds=folds, **job))
     return StudyResults(study, tuple(jobs), text["provenance"])
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mlflow.entities import Run
 
 from harness.store.connect import Store
+from harness.store.lookup import read_runs, read_values
 from harness.store.schema import PARENT
 
 SILENT_H = 24.0  # far longer than an epoch, or than two hosts' clocks are apart
@@ -25,14 +28,34 @@ _GONE = ("Z", "X")  # ended, and only not yet reaped by its parent
 
 
 def find_runs(store: Store, experiments: Sequence[str], **tags: str) -> list[Run]:
-    """All active runs with these tags, newest first."""
+    """All active runs with these tags, newest first; their metrics and params may be missing."""
+    if not experiments:
+        return []
+    if store.file is not None:
+        with suppress(sqlite3.Error):  # what is wrong with the store MLflow's search tells
+            return read_runs(store.file, experiments, tags)
+    return _search(store, experiments, tags)
+
+
+def finished_values(store: Store, experiments: Sequence[str], name: str, **tags: str) -> frozenset[str]:
+    """Values that a tag has in the finished ones of these runs."""
+    if not experiments:
+        return frozenset()
+    if store.file is not None:
+        with suppress(sqlite3.Error):
+            return frozenset(read_values(store.file, experiments, tags, name))
+    found = _search(store, experiments, tags, " and attributes.status = 'FINISHED'")
+    return frozenset(run.data.tags[name] for run in found)
+
+
+def _search(store: Store, experiments: Sequence[str], tags: Mapping[str, str], more: str = "") -> list[Run]:
     quotes = {name: '"' if "'" in value else "'" for name, value in tags.items()}  # a file's name may hold either
     condition = " and ".join(f"tags.`{name}` = {quotes[name]}{value}{quotes[name]}" for name, value in tags.items())
     runs: list[Run] = []
     token = None
     while True:
         page = store.client.search_runs(
-            list(experiments), condition, order_by=["attributes.start_time DESC"], page_token=token
+            list(experiments), condition + more, order_by=["attributes.start_time DESC"], page_token=token
         )
         runs += page
         token = page.token

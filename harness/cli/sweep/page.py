@@ -34,7 +34,8 @@ def _with_origin(store: Store, study: str, jobs: Sequence[JobResult]) -> StudyRe
     from harness.articles.results import StudyResults
     from harness.store.read import study_origin
 
-    runs = {job.method: store.client.get_run(job.run_id).data for job in jobs}
+    newest = {job.method: job.run_id for job in jobs}
+    runs = {method: store.client.get_run(run_id).data for method, run_id in newest.items()}
     methods = {
         label: {key.removeprefix("method."): text for key, text in run.params.items() if key.startswith("method.")}
         for label, run in runs.items()
