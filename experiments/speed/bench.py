@@ -1,6 +1,6 @@
 """How fast is a tape loop, a fold, a sweep? Ratios, measured side by side in one run.
 
-    python experiments/speed/bench.py [--only workloads folds growth sweeps memory] [--rounds 5] [--quick]
+    python experiments/speed/bench.py [--only workloads folds growth sweeps reading memory] [--rounds 5] [--quick]
     python experiments/speed/bench.py --only quickstart --against COMMIT
 
 Contenders alternate over several rounds, because the speed of a shared machine drifts; a ratio is the median of the
@@ -66,8 +66,9 @@ def of_workload(one: Workload) -> dict[str, Callable[[], Timed]]:
     return made
 
 
-def measure_workloads(rounds: int) -> dict[str, Any]:
+def measure_workloads(rounds: int, quick: bool) -> dict[str, Any]:
     """Every contender on every workload."""
+    del quick
     found = {}
     for key, one in workloads().items():
         timed = {name: make() for name, make in of_workload(one).items()}
@@ -84,8 +85,9 @@ def measure_workloads(rounds: int) -> dict[str, Any]:
     return found
 
 
-def measure_folds(rounds: int) -> dict[str, Any]:
+def measure_folds(rounds: int, quick: bool) -> dict[str, Any]:
     """Folds of Iris as lanes of one program against JAX's vmap over as many."""
+    del quick
     found = {}
     one, epochs = workloads()["iris"].job, 200
     for folds in (10, 50):
@@ -102,36 +104,45 @@ def measure_folds(rounds: int) -> dict[str, Any]:
     return found
 
 
-def measure_growth(rounds: int) -> dict[str, Any]:
+def measure_growth(rounds: int, quick: bool) -> dict[str, Any]:
     """See `growth.grown`."""
+    del quick
     return {"cases": growth.grown(rounds)}
 
 
-def measure_sweeps(rounds: int) -> dict[str, Any]:
+def measure_sweeps(rounds: int, quick: bool) -> dict[str, Any]:
     """Whole commands, once each; the short ones again."""
     seconds = {}
-    for jobs, method in ((1, "tape"), (1, "fit"), (12, "tape"), (12, "fit"), (96, "tape")):
+    long = () if quick else ((96, "tape"), (96, "fit"), (480, "tape"))
+    for jobs, method in ((1, "tape"), (1, "fit"), (12, "tape"), (12, "fit"), *long):
         again = rounds if jobs == 1 else 1
         seconds[f"{jobs} {method}"] = float(np.median([sweeps.sweep(jobs, method) for _ in range(again)]))
-    for jobs in (1, 1000):
+    for jobs in (1, 24) if quick else (1, 1000):
         seconds[f"plan {jobs}"] = sweeps.plan(jobs)
     return {"seconds": seconds}
 
 
-def measure_memory(rounds: int) -> dict[str, Any]:
+def measure_reading(rounds: int, quick: bool) -> dict[str, Any]:
+    """Seconds of `harness compare` and `harness report`, and the page's size, for a small and a large study."""
+    return {str(jobs): sweeps.reading(jobs, rounds) for jobs in ((96,) if quick else (96, 1000))}
+
+
+def measure_memory(rounds: int, quick: bool) -> dict[str, Any]:
     """Peak memory and first call of every contender in a process of its own."""
     del rounds
+    chosen = dict(list(workloads().items())[: 1 if quick else None])
     return {
         key: {name: dict(zip(("peak_mib", "first_s"), sweeps.peak_mib(key, name))) for name in of_workload(one)}
-        for key, one in workloads().items()
+        for key, one in chosen.items()
     }
 
 
-MEASURE: dict[str, Callable[[int], dict[str, Any]]] = {
+MEASURE: dict[str, Callable[[int, bool], dict[str, Any]]] = {
     "workloads": measure_workloads,
     "folds": measure_folds,
     "growth": measure_growth,
     "sweeps": measure_sweeps,
+    "reading": measure_reading,
     "memory": measure_memory,
 }
 
@@ -146,10 +157,10 @@ def measure_quickstart(against: str) -> dict[str, Any]:
 def main() -> None:
     """Measure, keep, print, draw."""
     parser = argparse.ArgumentParser(description="Measure speed side by side; parts go into results/speed.json.")
-    usual = ["workloads", "folds", "growth", "sweeps"]
+    usual = ["workloads", "folds", "growth", "sweeps", "reading"]
     parser.add_argument("--only", nargs="+", choices=(*MEASURE, "quickstart"), default=usual)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one round, nothing kept: does it run?")
+    parser.add_argument("--quick", action="store_true", help="one round, the short cases, nothing kept: does it run?")
     parser.add_argument("--against", help="the commit whose default study is the other one of `quickstart`")
     parser.add_argument("--draw", action="store_true", help="only draw and print what was measured before")
     parser.add_argument("--alone", nargs=2, metavar=("WORKLOAD", "CONTENDER"), help=argparse.SUPPRESS)
@@ -163,7 +174,9 @@ def main() -> None:
     for part in () if chosen.draw else chosen.only:
         began = time.perf_counter()
         rounds = 1 if chosen.quick else chosen.rounds
-        results[part] = measure_quickstart(chosen.against) if part == "quickstart" else MEASURE[part](rounds)
+        results[part] = (
+            measure_quickstart(chosen.against) if part == "quickstart" else MEASURE[part](rounds, chosen.quick)
+        )
         results.setdefault("origin", {})[part] = origin(time.perf_counter() - began)
     if not chosen.quick:
         RESULTS.parent.mkdir(exist_ok=True)

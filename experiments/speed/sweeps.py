@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from large_study import STUDY, make_store
 
 _HARNESS = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"]
 _COMMON = ("study=sweep", "dataset=iris", "model=iris_mlp", "jit_compile=true", "cv.folds=5", "epochs=20")
@@ -45,6 +48,23 @@ def plan(jobs: int) -> float:
         began = time.perf_counter()
         subprocess.run(command, env={**os.environ, "HARNESS_STORE": store}, capture_output=True, check=True)
         return time.perf_counter() - began
+
+
+def reading(jobs: int, rounds: int) -> dict[str, float]:
+    """Median seconds of `harness compare` and `harness report` on a made-up study, and the MB of the page."""
+    seconds: dict[str, list[float]] = {"compare": [], "report": []}
+    with tempfile.TemporaryDirectory() as folder:
+        make_store(Path(folder), jobs)
+        for _ in range(rounds):
+            for command, found in seconds.items():
+                began = time.perf_counter()
+                subprocess.run(
+                    [*_HARNESS, command, STUDY],
+                    env={**os.environ, "HARNESS_STORE": folder}, capture_output=True, check=True,
+                )  # fmt: skip
+                found.append(time.perf_counter() - began)
+        page_mb = (Path(folder) / "reports" / f"{STUDY}.html").stat().st_size / 1e6
+    return {name: statistics.median(found) for name, found in seconds.items()} | {"page_mb": page_mb}
 
 
 def peak_mib(workload: str, contender: str) -> tuple[float, float]:

@@ -15,7 +15,7 @@ class Target:
 
     Attributes:
         work: what is measured.
-        unit: of the number: ``s``, or ``×`` of a ratio.
+        unit: of the number: ``s``, ``MB``, or ``×`` of a ratio.
         bound: to be reached.
         least: whether the number has to be at least the bound, else at most.
         find: the number in the results; KeyError where it was not measured.
@@ -47,11 +47,19 @@ def _seconds(key: str) -> Callable[[Results], float]:
     return lambda results: float(results["sweeps"]["seconds"][key])
 
 
+def _reading(jobs: str, what: str) -> Callable[[Results], float]:
+    return lambda results: float(results["reading"][jobs][what])
+
+
 TARGETS = (
     Target("sweep of 96 jobs × 5 folds × 20 epochs of Iris by tape, all of the command", "s", 40, False,
            _seconds("96 tape")),
-    Target("sweep of 12 such jobs by fit ÷ by tape", "×", 10, True,
-           lambda results: _seconds("12 fit")(results) / _seconds("12 tape")(results)),
+    Target("the same sweep by fit ÷ by tape", "×", 10, True,
+           lambda results: _seconds("96 fit")(results) / _seconds("96 tape")(results)),
+    Target("harness compare, 1,000 jobs × 5 folds × 20 epochs", "s", 5, False, _reading("1000", "compare")),
+    Target("harness report of them", "s", 5, False, _reading("1000", "report")),
+    Target("its page", "MB", 5, False, _reading("1000", "page_mb")),
+    Target("the page of 96 jobs", "MB", 1, False, _reading("96", "page_mb")),
     Target("harness plan, 1 job", "s", 3, False, _seconds("plan 1")),
     Target("harness plan, 1,000 jobs", "s", 20, False, _seconds("plan 1000")),
     Target("Iris, one fold, default fit() ÷ tape", "×", 600, True, _times("iris", "default fit()")),

@@ -23,6 +23,7 @@ from harness.show.sweep.text import print_sweep, render_sweep
 from harness.store.comparison import write_comparison
 from harness.store.connect import Store
 from harness.store.read import read_study
+from harness.store.views import save_view
 
 FORMS: tuple[Format, ...] = ("json", "csv", "md")
 
@@ -32,7 +33,8 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
     try:
         jobs = read_study(store, study)
         metrics = headline_metrics(jobs)
-        axes = [axis.name for axis in design_of(jobs).axes]
+        design = design_of(jobs)
+        axes = [axis.name for axis in design.axes]
         sweeps = [sweep_of(jobs, metric=metric) for metric in metrics] if len(axes) > 1 else []
         comparisons = [] if sweeps else [compare(jobs, metric=metric, by=axes or [METHOD]) for metric in metrics]
     except InputError as error:
@@ -50,6 +52,7 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
     )
     texts = _sweep_texts(sweeps) if sweeps else _comparison_texts(comparisons)
     run_id = _record(store, study, texts, [*drawn, *page])
+    save_view(store, study, design.names, metrics)
     for file in drawn:
         if file.suffix == ".png":
             messages.print(f"figure: {file}", highlight=False, soft_wrap=True)
