@@ -43,7 +43,7 @@ def plan(jobs: int) -> float:
     """Seconds of `harness plan` on so many jobs."""
     seeds = ",".join(map(str, range(-(-jobs // 24))))
     settings = () if jobs == 1 else ("-m", *_GRID, f"seed={seeds}")
-    command = [*_HARNESS, "plan", *_COMMON, *settings]
+    command = [*_HARNESS, "plan", *settings, *_COMMON]
     with tempfile.TemporaryDirectory() as store:
         began = time.perf_counter()
         subprocess.run(command, env={**os.environ, "HARNESS_STORE": store}, capture_output=True, check=True)
