@@ -58,6 +58,24 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Counterpart:
+    """Both runs over the same steps.
+
+    Attributes:
+        script: loss of each step's batch at the weights before the step, as ``fit()`` takes it: mean over the rows,
+            the model's own losses added.
+        fit: likewise, of the weights that ``fit()`` reached.
+        apart: largest absolute difference of the weights after the last step.
+        control: the same between ``fit()`` and ``fit()`` from weights one unit in the last place away.
+    """
+
+    script: tuple[float, ...]
+    fit: tuple[float, ...]
+    apart: float
+    control: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What was found out about one model.
 
@@ -72,6 +90,7 @@ class Verdict:
         findings: faults first, the largest effect first.
         unchecked: what could not be judged, and why.
         checked: what was, and is as ``fit()`` does it.
+        counterpart: the same steps by ``fit()``, or why there is none; empty where nobody asked for it.
     """
 
     model: str
@@ -84,6 +103,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     unchecked: tuple[tuple[str, str], ...]
     checked: tuple[str, ...]
+    counterpart: Counterpart | str = ""
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -105,9 +125,21 @@ def as_dict(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
             "findings": [_finding(finding) for finding in one.findings],
             "not_checked": [{"what": what, "why": why} for what, why in one.unchecked],
             "as_fit": list(one.checked),
+            "counterpart": _counterpart(one.counterpart),
         }
         for one in verdicts
     ]
+
+
+def _counterpart(found: Counterpart | str) -> Any:
+    if isinstance(found, str):
+        return {"not_made": found} if found else None
+    return {
+        "script": list(map(finite_or_none, found.script)),
+        "fit": list(map(finite_or_none, found.fit)),
+        "apart": finite_or_none(found.apart),
+        "control": finite_or_none(found.control),
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

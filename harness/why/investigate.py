@@ -33,7 +33,9 @@ class Investigation:
     allowed: str = _ALLOWED
 
 
-def investigate(path: Path, arguments: Sequence[str], *, steps: int = 24, stop: bool = False) -> Investigation:
+def investigate(
+    path: Path, arguments: Sequence[str], *, steps: int = 24, stop: bool = False, by_fit: bool = False
+) -> Investigation:
     """Run a script and judge every model that it trains.
 
     Args:
@@ -41,6 +43,7 @@ def investigate(path: Path, arguments: Sequence[str], *, steps: int = 24, stop: 
         arguments: its own.
         steps: how many of each model's first steps are recomputed.
         stop: whether to stop the script when these were seen.
+        by_fit: whether to train each model by ``fit()`` too, on the rows that the script drew.
 
     Raises:
         InputError: no such script, or no Python in it.
@@ -61,7 +64,7 @@ def investigate(path: Path, arguments: Sequence[str], *, steps: int = 24, stop: 
             first = next((place for place, one in enumerate(frames) if one.filename.startswith(str(path))), 0)
             lines = traceback.format_list(frames[first:]) + traceback.format_exception_only(raised)
             error = "error: the script itself raised this\n" + "".join(lines)
-    verdicts = judge(witness)
+    verdicts = judge(witness, by_fit=by_fit)
     if verdicts:
         return Investigation(verdicts, error)
     return Investigation((), error, *_nothing(witness))

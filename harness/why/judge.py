@@ -20,7 +20,8 @@ from harness.observe.state import read
 from harness.observe.steps import Step
 from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
-from harness.why.findings import CHOICES, Finding, Verdict
+from harness.why.counterpart import counterpart
+from harness.why.findings import CHOICES, Counterpart, Finding, Verdict
 from harness.why.objectives import Told, pulled, told
 from harness.why.rows import RowFindings
 from harness.why.update import ScriptUpdateRule
@@ -34,10 +35,14 @@ _NEW = 0.5  # of the rows of a call, for it to be validation
 _PLAIN = 1e-3  # relative; of an update by hand that is a rate times the gradient
 
 
-def judge(witness: Witness) -> tuple[Verdict, ...]:
-    """A verdict on every model that was trained, in order of first use."""
+def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
+    """A verdict on every model that was trained, in order of first use.
+
+    Args:
+        by_fit: whether to train each by ``fit()`` too, on the same rows.
+    """
     trained = [one for one in witness.found if one.record.rows and one.record.steps]
-    return tuple(_Judge(one, witness).verdict() for one in trained if not _part_of_another(one, trained))
+    return tuple(_Judge(one, witness).verdict(by_fit=by_fit) for one in trained if not _part_of_another(one, trained))
 
 
 def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
@@ -68,7 +73,7 @@ class _Judge:
         self._unchecked: list[tuple[str, str]] = []
         self._checked: list[str] = []
 
-    def verdict(self) -> Verdict:
+    def verdict(self, *, by_fit: bool) -> Verdict:
         """Judge steps, rows and calls."""
         observed = self._observed
         self._rows.find(by_fit=observed.by_fit)
@@ -91,7 +96,13 @@ class _Judge:
             findings=tuple(findings),
             unchecked=(*self._rows.unchecked, *self._unchecked),
             checked=tuple(self._checked),
+            counterpart=self._counterpart(outcome) if by_fit else "",
         )
+
+    def _counterpart(self, outcome: _Outcome | None) -> Counterpart | str:
+        if outcome is None:
+            return "no gradient of a tape was seen that goes through a call of the model"
+        return counterpart(outcome.told, self._reference(outcome.told), self._optimizer)
 
     def _recomputed(self, found: Told | None) -> _Outcome | None:
         """Recompute the steps with the loss told; where that gives other gradients, from those by the outputs."""

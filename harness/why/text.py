@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.why.findings import Finding, Verdict
+from harness.why.findings import Counterpart, Finding, Verdict
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console, folder: Path) -> None:
@@ -38,11 +38,27 @@ def _print(verdict: Verdict, console: Console, folder: Path) -> None:
     for one in verdict.findings:
         console.print(f"[bold]{one.cause.cause}[/]: ", end="")
         say(f"{one.cause.evidence}\n  fix: {one.fix}")
+    if verdict.counterpart:
+        say(against_fit(verdict.counterpart))
     if verdict.checked:
         say(f"as fit() does it: {'; '.join(verdict.checked)}")
     for what, why in verdict.unchecked:
         say(f"not checked: {what}: {why}")
     console.print()
+
+
+def against_fit(found: Counterpart | str) -> str:
+    """The script beside ``fit()``, in a sentence."""
+    if isinstance(found, str):
+        return f"not trained by fit(): {found}"
+    count = len(found.script)
+    same = " They have the same bits." if found.apart == 0 else ""
+    inside = " No farther than the control." if 0 < found.apart <= found.control else ""
+    return (
+        f"by fit(), from the same weights on the same rows: the loss of the {count}th batch is {found.fit[-1]:.4g}, by "
+        f"the script {found.script[-1]:.4g}; after {count} steps their weights are at most {found.apart:.2g} apart; "
+        f"a start one unit in the last place away moves those of fit() by {found.control:.2g}.{same}{inside}"
+    )
 
 
 def headline(verdict: Verdict) -> str:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     from harness.why.investigate import investigate
 
     with own_output():
-        found = investigate(path.resolve(), own, steps=options.steps, stop=options.stop)
+        found = investigate(path.resolve(), own, steps=options.steps, stop=options.stop, by_fit=options.fit)
     if found.error is not None:
         print(found.error, end="", file=sys.stderr)
     if not found.verdicts:
@@ -50,7 +50,7 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         arguments, own = arguments[:place], arguments[place + 1 :]
     parser = argparse.ArgumentParser(
         prog="harness why",
-        usage="harness why SCRIPT [--steps N] [--stop] [--format table|json] [-- the script's own arguments]",
+        usage="harness why SCRIPT [--steps N] [--stop] [--fit] [--format table|json] [-- the script's own arguments]",
         description="Run a training script or notebook as it is, observe every Keras model that it trains, recompute "
         "its steps as fit() would take them, and name what differs, with the line concerned. Exit code 0 with nothing "
         "found, 1 with findings, 2 where it could not judge.",
@@ -58,6 +58,9 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("script", metavar="SCRIPT", help="a .py or .ipynb file")
     parser.add_argument("--steps", type=int, default=24, help="first steps of each model to recompute; default: 24")
     parser.add_argument("--stop", action="store_true", help="stop the script when these steps were seen")
+    parser.add_argument(
+        "--fit", action="store_true", help="train each model by fit() too, on the rows that the script drew"
+    )
     parser.add_argument("--format", default="table", choices=("table", "json"))
     options = parser.parse_args(arguments)
     if options.steps < 2:
