@@ -21,6 +21,7 @@ _PUBLIC = {
     "Fold": ("plan.folds", "the training and the validation rows of one split"),
     "Job": ("train.job", "data, folds, model, optimizer and method, as objects: what is trained"),
     "cross_validate": ("engine.in_process", "train every fold of a job in this process"),
+    "watch": ("why.seen", "observe the models that are trained in a `with` block, and say what differs from fit()"),
     # What was measured, from training or from the store.
     "EpochRecord": ("records", "what one epoch of one fold measured, by metric"),
     "FoldResult": ("records", "the epochs of a fold, with digests of its weights and its row orders"),

@@ -55,7 +55,7 @@ def against_fit(found: Counterpart | str) -> str:
     same = " They have the same bits." if found.apart == 0 else ""
     inside = " No farther than the control." if 0 < found.apart <= found.control else ""
     return (
-        f"by fit(), from the same weights on the same rows: the loss of the {count}th batch is {found.fit[-1]:.4g}, by "
+        f"by fit(), from the same weights on the same rows: the loss of batch {count} is {found.fit[-1]:.4g}, by "
         f"the script {found.script[-1]:.4g}; after {count} steps their weights are at most {found.apart:.2g} apart; "
         f"a start one unit in the last place away moves those of fit() by {found.control:.2g}.{same}{inside}"
     )

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from harness.observe.state import read
+from harness.observe.state import read, write
 from harness.observe.tensors import symbolic
 from harness.why.observer import ScriptObserver
 from harness.why.record import Record
@@ -81,6 +81,19 @@ class Witness:
                 yield
             finally:
                 self._finish()
+
+    @contextmanager
+    def as_left(self) -> Iterator[None]:
+        """Put the models back into the state that they were left in, compiled as they were, whatever is done inside."""
+        variables = [v for one in self.found for v in one.observer.state]
+        kept, attributes = read(variables), [dict(vars(one.model)) for one in self.found]
+        try:
+            yield
+        finally:
+            write(variables, kept)
+            for one, before in zip(self.found, attributes):
+                vars(one.model).clear()
+                vars(one.model).update(before)
 
     def _finish(self) -> None:
         for one in self.found:

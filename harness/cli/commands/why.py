@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     from harness.why.text import print_verdicts
 
     path = Path(options.script)
-    parts_of(path)  # before TensorFlow takes its time
+    parts = parts_of(path.resolve())  # before TensorFlow takes its time
     quiet_tensorflow()
     from harness.why.investigate import investigate
 
@@ -34,6 +34,13 @@ def main(arguments: Sequence[str]) -> int:
         print(found.error, end="", file=sys.stderr)
     if not found.verdicts:
         raise InputError("SCRIPT", f"{path}: {found.reason}", found.allowed, found.fix)
+    if options.html is not None:
+        from harness.cli.sweep.page import save_text, today
+        from harness.show.html.script import render_script
+
+        sources = {part.name: part.source for part in parts}
+        page = render_script(path.resolve(), sources, as_dict(found.verdicts), written=today())
+        print(save_text(page, options.html), file=sys.stderr)
     if options.format == "json":
         print(json.dumps(as_dict(found.verdicts), indent=2, ensure_ascii=False, allow_nan=False))
     else:
@@ -50,7 +57,8 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         arguments, own = arguments[:place], arguments[place + 1 :]
     parser = argparse.ArgumentParser(
         prog="harness why",
-        usage="harness why SCRIPT [--steps N] [--stop] [--fit] [--format table|json] [-- the script's own arguments]",
+        usage="harness why SCRIPT [--steps N] [--stop] [--fit] [--html FILE] [--format table|json] "
+        "[-- the script's own arguments]",
         description="Run a training script or notebook as it is, observe every Keras model that it trains, recompute "
         "its steps as fit() would take them, and name what differs, with the line concerned. Exit code 0 with nothing "
         "found, 1 with findings, 2 where it could not judge.",
@@ -61,6 +69,7 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--fit", action="store_true", help="train each model by fit() too, on the rows that the script drew"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the lines marked, and the curves")
     parser.add_argument("--format", default="table", choices=("table", "json"))
     options = parser.parse_args(arguments)
     if options.steps < 2:

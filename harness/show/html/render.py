@@ -38,15 +38,16 @@ class IndexRow:
 
 def render_report(report: Report) -> str:
     """The report as one HTML document that refers to nothing outside itself."""
-    return _environment().get_template("report.html.j2").render(report=report)
+    return environment().get_template("report.html.j2").render(report=report)
 
 
 def render_index(rows: Sequence[IndexRow], *, written: str) -> str:
     """The index of all articles' reports."""
-    return _environment().get_template("index.html.j2").render(rows=rows, written=written, verdicts=CLAIM_VERDICTS)
+    return environment().get_template("index.html.j2").render(rows=rows, written=written, verdicts=CLAIM_VERDICTS)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with every value escaped."""
     environment = Environment(
         loader=PackageLoader("harness.show.html"),
         autoescape=True,
