@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.why.findings import Verdict
-from harness.why.judge import judge
-from harness.why.script import parts_of, run
-from harness.why.witness import Witness
+from harness.why.judging.findings import Verdict
+from harness.why.judging.judge import judge
+from harness.why.observing.script import parts_of, run
+from harness.why.observing.witness import Witness
 
 _ALLOWED = "a script that trains a Keras model by a tape, an optimizer or fit()"
 

@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 
 from harness.errors import InputError
-from harness.why.findings import Verdict, as_dict
-from harness.why.judge import judge
+from harness.why.judging.findings import Verdict, as_dict
+from harness.why.judging.judge import judge
+from harness.why.observing.witness import Witness
 from harness.why.text import print_verdicts
-from harness.why.witness import Witness
 
 
 class Seen:

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.why.findings import Counterpart, Finding, Verdict
+from harness.why.judging.findings import Counterpart, Finding, Verdict
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console, folder: Path) -> None:

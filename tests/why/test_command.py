@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import Call, refused
 from html_pages import OUTSIDE
-from scripts import CLASSIFIER, HEAD, LOOP, REGRESSION, line_of, script
+from why.training_scripts import CLASSIFIER, HEAD, LOOP, REGRESSION, line_of, script
 
 from harness import watch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scripts import CLASSIFIER, LOOP, REGRESSION, faults, line_of, run, script, verdict
+from why.training_scripts import CLASSIFIER, LOOP, REGRESSION, faults, line_of, run, script, verdict
 
 BY_HAND = "loss = tf.reduce_mean(tf.square(number[rows] - predictions))"
 SQUARED = ("loss = loss_of(y[rows], predictions)", BY_HAND)

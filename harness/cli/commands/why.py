@@ -19,8 +19,8 @@ def main(arguments: Sequence[str]) -> int:
     from harness.cli.terminal.own_code import own_output
     from harness.cli.terminal.quiet import quiet_tensorflow
     from harness.errors import InputError
-    from harness.why.findings import as_dict
-    from harness.why.script import parts_of
+    from harness.why.judging.findings import as_dict
+    from harness.why.observing.script import parts_of
     from harness.why.text import print_verdicts
 
     path = Path(options.script)

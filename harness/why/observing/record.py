@@ -87,7 +87,7 @@ class Record:
             self._whole(event)
 
     def glance(self, event: Event) -> None:
-        """Take a glimpse of an event; see `harness.why.observer.ScriptObserver`."""
+        """Take a glimpse of an event; see `harness.why.observing.observer.ScriptObserver`."""
         if self._by_hand is None:
             self._waiting.append(event)
         else:

@@ -20,8 +20,8 @@ from harness.observe.events import Apply, Call, Event, Gradient, Loss
 from harness.observe.observer import Observer
 from harness.observe.tensors import array_of, symbolic
 from harness.trees import Tree, leaves, like
-from harness.why.fingerprints import fingerprints
-from harness.why.lines import user_line
+from harness.why.observing.fingerprints import fingerprints
+from harness.why.observing.lines import user_line
 
 _NOTHING = np.zeros(())
 _TENSORFLOW_LOSSES = {

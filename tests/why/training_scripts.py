@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.why.findings import Verdict
 from harness.why.investigate import Investigation, investigate
+from harness.why.judging.findings import Verdict
 
 HEAD = """
 import keras

@@ -10,7 +10,7 @@ import numpy as np
 from harness.diagnose.causes import Cause
 from harness.diagnose.rules.order import batch_size, describe_order
 from harness.observe.epochs import by_epoch, epoch_lengths
-from harness.why.record import Record, Rows
+from harness.why.observing.record import Record, Rows
 
 _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
@@ -135,4 +135,5 @@ class RowFindings:
         return 0 < known < len(rows.x)
 
     def _add(self, key: str, way: str, words: str, step: int, *, effect: float, benign: bool = False) -> None:
-        self.causes.append(Cause(key, way, words, 0, step, "rows", effect=effect, benign=benign))
+        steps = len(self.steps) - step + 1
+        self.causes.append(Cause(key, way, words, 0, step, "rows", effect=effect, benign=benign, steps=steps))

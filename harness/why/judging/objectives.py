@@ -16,7 +16,7 @@ from harness.observe.steps import Pass, Step
 from harness.train.building import probabilities
 from harness.train.objectives import Objective
 from harness.trees import leaves
-from harness.why.inferred import Inferred, infer
+from harness.why.judging.inferred import Inferred, infer
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from harness.observe.state import read
 from harness.observe.steps import Step
 from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
-from harness.why.counterpart import counterpart
-from harness.why.findings import CHOICES, Counterpart, Finding, Verdict
-from harness.why.objectives import Told, pulled, told
-from harness.why.rows import RowFindings
-from harness.why.update import ScriptUpdateRule
-from harness.why.witness import Observed, Witness
+from harness.why.judging.counterpart import counterpart
+from harness.why.judging.findings import CHOICES, Counterpart, Finding, Verdict
+from harness.why.judging.objectives import Told, pulled, told
+from harness.why.judging.rows import RowFindings
+from harness.why.judging.update import ScriptUpdateRule
+from harness.why.observing.witness import Observed, Witness
 
 _OF_FLAG = "training flag of the forward pass"
 _OF_LOSS = "loss: its reduction, targets and logits"

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from harness.observe.state import read, write
 from harness.observe.tensors import symbolic
-from harness.why.observer import ScriptObserver
-from harness.why.record import Record
+from harness.why.observing.observer import ScriptObserver
+from harness.why.observing.record import Record
 
 _BUDGET = 2**30  # bytes of recorded steps, over all models
 

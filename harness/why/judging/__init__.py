@@ -1,0 +1,1 @@
+"""What was kept, judged: losses, rows, updates, and the same by ``fit()``."""

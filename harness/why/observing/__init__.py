@@ -1,0 +1,1 @@
+"""A script at work: run, its models found, their events kept."""
