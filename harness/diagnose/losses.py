@@ -64,7 +64,8 @@ def _broadcast(loss: Any, y: Any, predictions: Any) -> Any:
 
 def _onehot(loss: Any, y: Any, predictions: Any) -> Any:
     if "sparse" in loss.name:
-        return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), tf.shape(predictions)[-1], dtype=predictions.dtype)
+        numbers = tf.reshape(tf.cast(y, tf.int32), tf.shape(predictions)[:-1])
+        return tf.one_hot(numbers, tf.shape(predictions)[-1], dtype=predictions.dtype)
     return tf.reshape(tf.cast(y, predictions.dtype), tf.shape(predictions))
 
 

@@ -74,6 +74,7 @@ class Reference:
         self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.state[: self.trainable]]
         self.losses = USUAL if known else USUAL[:1]
         self._programs: dict[Recipe, Any] = {}
+        self.by_rows: set[int] = set()  # of variables: their gradients come as some rows, one several times
 
     @classmethod
     def of(cls, job: Job) -> Reference:
@@ -173,6 +174,7 @@ class Reference:
                     target = keras.ops.sum([target, *self.model.losses])
             variables = list(self.state[: self.trainable])
             gradients = tape.gradient(target, variables)
+            self.by_rows |= {v for v, g in enumerate(gradients) if isinstance(g, tf.IndexedSlices)}
             dense = [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, variables)]
             return predictions, target, dense
 

@@ -72,7 +72,7 @@ class Observer:
             # Tapes and Keras's call context belong to a thread: in another one the sink disturbs neither.
             self._worker = undo.enter_context(ThreadPoolExecutor(max_workers=1))
             self._patch(undo)
-            undo.callback(Observer._on.pop, id(self._model))
+            undo.callback(Observer._on.pop, id(self._model), None)
             Observer._on[id(self._model)] = self
             yield
 
@@ -282,7 +282,7 @@ class Observer:
 
         def receive(_: Any, *arrays: np.ndarray) -> np.int64:
             # The arrays are TensorFlow's own memory, reused after the callback.
-            current = Observer._on.get(id(self._model))
+            current = self._listening()
             if current is not None:
                 tell(current, [np.array(array) for array in arrays])
             return np.int64(1)
@@ -290,6 +290,9 @@ class Observer:
         tick = self._clock.read_value()
         done = tf.numpy_function(receive, [tick, *values], tf.int64)
         self._clock.assign_add(tf.reshape(done, []))
+
+    def _listening(self) -> Observer | None:
+        return Observer._on.get(id(self._model))
 
     def _deliver(self, event: Event) -> None:
         assert self._worker is not None

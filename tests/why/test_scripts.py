@@ -102,3 +102,69 @@ def test_an_error_of_the_script_is_its_own_and_does_not_hide_the_verdict(tmp_pat
 
 def test_a_script_without_a_model_says_so(tmp_path: Path) -> None:
     assert run(tmp_path, "print('nothing')\n").reason == "no Keras model was called in it"
+
+
+GAN = """
+generator = keras.Sequential([layers.Input((3,)), layers.Dense(8), layers.BatchNormalization(), layers.Dense(4)])
+critic = keras.Sequential([layers.Input((4,)), layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(1)])
+loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
+first, second = keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3)
+
+@tf.function
+def step(real):
+    with tf.GradientTape() as one, tf.GradientTape() as other:
+        fake = generator(tf.random.normal([12, 3]), training=True)
+        judged_real, judged_fake = critic(real, training=True), critic(fake, training=True)
+        fooled = loss_of(tf.ones_like(judged_fake), judged_fake)
+        told = loss_of(tf.ones_like(judged_real), judged_real) + loss_of(tf.zeros_like(judged_fake), judged_fake)
+    first.apply(one.gradient(fooled, generator.trainable_variables), generator.trainable_variables)
+    second.apply(other.gradient(told, critic.trainable_variables), critic.trainable_variables)
+
+for epoch in range(2):
+    for real in tf.data.Dataset.from_tensor_slices(x).shuffle(72).batch(12):
+        step(real)
+"""
+FROZEN = """
+base = keras.Sequential([layers.Input((4,)), layers.Dense(8, "relu"), layers.BatchNormalization()])
+model = keras.Sequential([base, layers.Dense(2, "softmax")])
+loss_of = keras.losses.SparseCategoricalCrossentropy()
+base.trainable = False
+optimizer = keras.optimizers.Adam(0.01)
+"""
+THAWED = """
+base.trainable = True
+optimizer = keras.optimizers.Adam(0.001)
+"""
+TWO_AT_ONCE = """
+    if begin % 32:
+        optimizer.apply_gradients(zip([a + b for a, b in zip(kept, gradients)], model.trainable_variables))
+    kept = gradients
+""".replace("\n    ", "\n        ")
+
+
+def test_two_models_that_train_against_each_other_are_told_apart(tmp_path: Path) -> None:
+    found = run(tmp_path, script(GAN))
+    assert [(faults(one), one.steps) for one in found.verdicts] == [({}, 12), ({}, 12)]
+    assert all("training flag of the forward pass" in one.checked for one in found.verdicts)
+
+
+def test_a_model_thawed_for_a_second_part_of_the_training_is_judged_in_each(tmp_path: Path) -> None:
+    found = run(tmp_path, script(FROZEN, LOOP, THAWED, LOOP))
+    assert [(faults(one), one.steps) for one in found.verdicts] == [({}, 15), ({}, 15)]
+    assert "frozen" in found.verdicts[0].model
+    assert "no layer frozen" in found.verdicts[1].model
+
+
+def test_what_fit_does_where_it_is_told_to_is_named_but_no_fault(tmp_path: Path) -> None:
+    applied = "        optimizer.apply_gradients(zip(gradients, model.trainable_variables))\n"
+    text = script(CLASSIFIER, LOOP, change=(applied, TWO_AT_ONCE.lstrip("\n"))).replace("72", "64")
+    one = verdict(tmp_path, text)
+    assert [(finding.cause.cause, finding.counts) for finding in one.findings] == [("accumulation", False)]
+
+
+def test_what_cannot_be_known_is_listed_not_judged(tmp_path: Path) -> None:
+    more = "loss_of(y[rows], predictions) + 0.1 * tf.reduce_mean(predictions**2)"
+    one = verdict(tmp_path, script(CLASSIFIER, LOOP, change=("loss_of(y[rows], predictions)", more)))
+    assert one.faults == ()
+    assert "loss: its reduction, targets and logits" in [what for what, _ in one.unchecked]
+    assert "training flag of the forward pass" in one.checked

@@ -31,6 +31,8 @@ def counterpart(told: Told, reference: Reference, new_optimizer: Callable[[], An
     steps = _first_in_a_row(told.steps)
     if told.spread:
         return "the targets are not known, as each prediction was compared with all of them"
+    if not told.objectives:
+        return told.words
     if not told.known:
         return f"fit() needs the loss, and that is {told.words}"
     if any(len(step.passes) != 1 or step.perturbed for step in steps) or len(steps) < 2:

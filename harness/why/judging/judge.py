@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 
-from harness.certify.distance import close, largest, relative
-from harness.diagnose.causes import Cause, Findings
+from harness.certify.distance import close, largest
+from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.step import StepRule
-from harness.observe.gradients import own
 from harness.observe.state import read
 from harness.observe.steps import Step
 from harness.train.trainee import Trainee
@@ -23,16 +21,16 @@ from harness.trees import like, map_leaves, row_count
 from harness.why.judging.counterpart import counterpart
 from harness.why.judging.findings import CHOICES, Counterpart, Finding, Verdict
 from harness.why.judging.objectives import Told, pulled, told
+from harness.why.judging.optimizers import copied_optimizer, optimizer_words
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
-from harness.why.observing.witness import Observed, Witness
+from harness.why.observing.witness import Observed, Witness, with_flags
 
 _OF_FLAG = "training flag of the forward pass"
 _OF_LOSS = "loss: its reduction, targets and logits"
 _OF_PENALTY = "the model's own losses (regularizers)"
 _OF_UPDATE = "update by the optimizer"
 _NEW = 0.5  # of the rows of a call, for it to be validation
-_PLAIN = 1e-3  # relative; of an update by hand that is a rate times the gradient
 
 
 def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
@@ -42,7 +40,12 @@ def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
         by_fit: whether to train each by ``fit()`` too, on the same rows.
     """
     trained = [one for one in witness.found if one.record.rows and one.record.steps]
-    return tuple(_Judge(one, witness).verdict(by_fit=by_fit) for one in trained if not _part_of_another(one, trained))
+    verdicts = []
+    for one in trained:
+        if not _part_of_another(one, trained):
+            with with_flags(one.model, one.flags):
+                verdicts.append(_Judge(one, witness).verdict(by_fit=by_fit))
+    return tuple(verdicts)
 
 
 def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
@@ -50,17 +53,18 @@ def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
     mine = {id(variable) for variable in one.observer.state[: one.observer.trainable]}
     for other in trained:
         theirs = {id(variable) for variable in other.observer.state[: other.observer.trainable]}
-        if other is not one and mine < theirs and len(other.record.rows) >= len(one.record.rows):
+        if other.model is not one.model and mine < theirs and len(other.record.rows) >= len(one.record.rows):
             return True
     return False
 
 
 @dataclass
 class _Outcome:
-    """What recomputing the steps gave, and with which losses."""
+    """What recomputing the steps gave, with which losses, and which variables' updates it left out."""
 
     told: Told
     findings: Findings
+    by_rows: tuple[str, ...]
 
 
 class _Judge:
@@ -68,6 +72,7 @@ class _Judge:
 
     def __init__(self, observed: Observed, witness: Witness) -> None:
         self._observed, self._witness = observed, witness
+        self._phases = [one for one in witness.found if one.model is observed.model and one.record.rows]
         self._steps = observed.record.steps
         self._rows = RowFindings(observed.record)
         self._unchecked: list[tuple[str, str]] = []
@@ -86,18 +91,26 @@ class _Judge:
         findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
         self._not_known(outcome)
         return Verdict(
-            model=f"{observed.model.name} ({type(observed.model).__name__})",
+            model=self._name(),
             by_fit=observed.by_fit,
             steps=len(observed.record.rows),
             judged=len(self._steps),
             epochs=len(self._rows.lengths) if self._rows.again else 0,
             loss=outcome.told.words if outcome else "not seen",
-            optimizer=self._optimizer_words(),
+            optimizer=optimizer_words(self._steps),
             findings=tuple(findings),
             unchecked=(*self._rows.unchecked, *self._unchecked),
             checked=tuple(self._checked),
             counterpart=self._counterpart(outcome) if by_fit else "",
         )
+
+    def _name(self) -> str:
+        model = self._observed.model
+        name = f"{model.name} ({type(model).__name__})"
+        if len(self._phases) == 1:
+            return name
+        frozen = [layer.name for layer, on in zip(model._flatten_layers(), self._observed.flags) if not on]
+        return f"{name}, {listed(frozen)} frozen" if frozen else f"{name}, no layer frozen"
 
     def _counterpart(self, outcome: _Outcome | None) -> Counterpart | str:
         if outcome is None:
@@ -110,24 +123,27 @@ class _Judge:
             why = "no gradient of a tape was seen that goes through a call of the model"
             self._unchecked.append((f"{_OF_FLAG}; {_OF_LOSS}; {_OF_PENALTY}", why))
             return None
-        findings = self._run(found)
-        if found.known and any(one.cause == "gradient" for one in findings.unexplained):
+        if not found.objectives:
+            self._unchecked.append((f"{_OF_LOSS}; {_OF_PENALTY}", found.words))
+        outcome = self._run(found)
+        if found.known and any(one.cause == "gradient" for one in outcome.findings.unexplained):
             again = pulled(found.steps)
             if again is not None:
-                return _Outcome(again, self._run(again))
-        return _Outcome(found, findings)
+                return self._run(again)
+        return outcome
 
-    def _run(self, found: Told) -> Findings:
+    def _run(self, found: Told) -> _Outcome:
         reference = self._reference(found)
         findings = Findings()
         first = next(passed for passed in found.steps[0].passes if passed.gradient is not None)
-        shaped = like(first.call.predictions, [loss.y for loss in first.losses[: len(found.objectives)]])
+        targets = [loss.y for loss in first.losses[: len(found.objectives)]]
+        shaped = like(first.call.predictions, targets) if targets else first.call.predictions
         update = ScriptUpdateRule(reference, findings)
         rule = StepRule(reference, findings, shaped, update=update, weighted=found.weights)
         for step in found.steps:
             rule.check(step, Place(ONGOING, step.number), None, None)
         rule.finish([len(self._observed.record.rows)])
-        return findings
+        return _Outcome(found, findings, tuple(reference.names[v] for v in sorted(reference.by_rows)))
 
     def _reference(self, found: Told) -> Reference:
         observer = self._observed.observer
@@ -151,43 +167,7 @@ class _Judge:
         return Reference(trainee, predictions, rows, known=found.known, trainable=observer.trainable)
 
     def _optimizer(self) -> Any:
-        """A copy of the script's optimizer, set as in the first step; plain descent where it has none."""
-        for step in self._steps:
-            for apply in step.applies:
-                made = self._observed.observer.optimizers[apply.optimizer]
-                config = made.get_config()
-                inner = config.get("inner_optimizer", {}).get("config") if "inner_optimizer" in config else config
-                if isinstance(inner, dict):
-                    inner |= {name: value for name, value in apply.settings if name in inner}
-                    if not isinstance(inner.get("learning_rate"), dict):
-                        inner["learning_rate"] = apply.rate
-                return type(made).from_config(config)
-        return keras.optimizers.SGD(self._rate_by_hand() or 0.0)
-
-    def _rate_by_hand(self) -> float | None:
-        """The rate of updates that are the weights minus a rate times the gradient; None where one is not."""
-        rates = []
-        for step in self._steps:
-            gradients = own(step)
-            if step.applies or not gradients:
-                return None
-            places = sorted(gradients)
-            moved = [step.before[v].astype(np.float64) - step.updated[v] for v in places]
-            size = sum(float(np.sum(np.square(gradients[v], dtype=np.float64))) for v in places)
-            if not size:
-                continue
-            rate = sum(float(np.sum(m * gradients[v])) for m, v in zip(moved, places)) / size
-            if relative([rate * gradients[v] for v in places], moved) > _PLAIN:
-                return None
-            rates.append(rate)
-        return rates[0] if rates and np.allclose(rates, rates[0], rtol=_PLAIN) else None
-
-    def _optimizer_words(self) -> str:
-        kinds = list(dict.fromkeys(apply.kind for step in self._steps for apply in step.applies))
-        if kinds:
-            return " and ".join(kinds)
-        rate = self._rate_by_hand()
-        return f"by hand: weights minus {rate:.4g} times the gradient" if rate else "by hand"
+        return copied_optimizer(self._steps, self._observed.observer.optimizers)
 
     def _validation(self) -> list[Cause]:
         """Calls in training mode over rows that no step trains on, before another step: validation with dropout on."""
@@ -232,8 +212,9 @@ class _Judge:
 
     def _finding(self, cause: Cause) -> Finding:
         scaled = cause.cause == "loss_reduction" and cause.way == "scaled"
-        cause.epoch, cause.step = ONGOING, cause.step
-        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled)
+        # A second optimizer may begin a second part of the training; one that begins again and again does not.
+        begun = cause.cause == "optimizer_state" and cause.way == "recreated" and cause.steps == 1
+        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun)
 
     def _line(self, cause: Cause) -> str:
         """The script's line of the call that a cause is about."""
@@ -251,7 +232,7 @@ class _Judge:
         """List what a script alone cannot tell, and what deviates for no known cause."""
         for one in outcome.findings.unexplained if outcome else ():
             self._unchecked.append((f"{one.cause} of step {one.step}", one.evidence))
-        if outcome is not None and not outcome.told.known:
+        if outcome is not None and not outcome.told.known and outcome.told.objectives:
             self._unchecked.append((_OF_LOSS, f"the loss is {outcome.told.words}"))
         if self._witness.xla:
             why = "the script compiles by XLA, inside which nothing can be seen; it was run without"
@@ -265,7 +246,13 @@ class _Judge:
             if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
                 self._checked.append(_OF_PENALTY)
             updates = {"update_rule", "optimizer_state", "variables", "assigned_weights"}
-            self._checked += [] if names & updates else [_OF_UPDATE]
+            several = any(len({apply.optimizer for apply in step.applies}) > 1 for step in self._steps)
+            if several:
+                self._unchecked.append((_OF_UPDATE, "several optimizers share the variables of a step"))
+            if outcome.by_rows:
+                why = "a row that comes several times in a batch is updated by the optimizer in its own way"
+                self._unchecked.append((f"update of {', '.join(outcome.by_rows)}", why))
+            self._checked += [] if names & updates or several else [_OF_UPDATE]
 
 
 def _line_of(step: Step, quantity: str) -> str:

@@ -18,6 +18,10 @@ from harness.train.objectives import Objective
 from harness.trees import leaves
 from harness.why.judging.inferred import Inferred, infer
 
+_UNSEEN = (
+    "the model is called in a tf.function of its own, so that neither a loss nor a gradient by its outputs was seen"
+)
+
 
 @dataclass(frozen=True)
 class Told:
@@ -61,7 +65,12 @@ def told(model: Any, steps: Sequence[Step]) -> Told | None:
     taped = [step for step in steps if any(passed.gradient is not None for passed in step.passes)]
     if not taped:
         return None
-    return _seen(model, taped) or _from_gradients(model, taped) or pulled(taped)
+    unknown = Told((), tuple(_without_losses(step) for step in taped), False, _UNSEEN, {})
+    return _seen(model, taped) or _from_gradients(model, taped) or pulled(taped) or unknown
+
+
+def _without_losses(step: Step) -> Step:
+    return replace(step, passes=tuple(replace(passed, losses=()) for passed in step.passes))
 
 
 def _seen(model: Any, steps: Sequence[Step]) -> Told | None:

@@ -23,7 +23,7 @@ from harness.trees import Tree, leaves, like
 from harness.why.observing.fingerprints import fingerprints
 from harness.why.observing.lines import user_line
 
-_NOTHING = np.zeros(())
+_NOTHING, _HANDED = np.zeros(()), np.ones(())  # which stand for numbers that a glimpse has not
 _TENSORFLOW_LOSSES = {
     "softmax_cross_entropy_with_logits": "categorical_crossentropy",
     "sparse_softmax_cross_entropy_with_logits": "sparse_categorical_crossentropy",
@@ -40,6 +40,8 @@ class ScriptObserver(Observer):
         sink: receives the events of recorded steps.
         glance: receives a glimpse of every event: fingerprints, shape (rows,), in place of the arrays.
     """
+
+    active = True  # whether this is the one that looks at its model now
 
     def __init__(self, model: keras.Model, sink: Callable[[Event], None], glance: Callable[[Event], None]) -> None:
         with tf.init_scope():
@@ -89,6 +91,8 @@ class ScriptObserver(Observer):
         return loss
 
     def _emit_call(self, inputs: Tree, outputs: Tree, training: bool | None, state: Sequence[Any]) -> None:
+        if not self.active:
+            return
         given, made = leaves(inputs), leaves(outputs)
         self._made = [leaf for leaf in made if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
         line = user_line()
@@ -104,6 +108,8 @@ class ScriptObserver(Observer):
     def _emit_loss(
         self, name: str, source: Any, y: Any, predictions: Any, weights: Any, value: Any, logits: bool | None
     ) -> None:
+        if not self.active:
+            return
         line = user_line()
 
         def glimpse(values: Sequence[np.ndarray]) -> Event:
@@ -114,6 +120,8 @@ class ScriptObserver(Observer):
         super()._emit_loss(name, source, y, predictions, weights, value, logits)
 
     def _asked_for(self) -> list[Any]:
+        if not self.active:
+            return []
         # Only what belongs to the graph that is being traced, or to none, is there to be asked for.
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         return [made for made in self._made if getattr(made, "graph", None) is graph]
@@ -121,17 +129,21 @@ class ScriptObserver(Observer):
     def _emit_gradient(
         self, target: Any, places: tuple[int, ...], gradients: Sequence[Any], by_outputs: Sequence[Any]
     ) -> None:
+        if not self.active:
+            return
         line = user_line()
-        self._glimpse(lambda _: Gradient(_NOTHING, (0,), (None,), line=line), [])
+        self._glimpse(lambda _: Gradient(_NOTHING, (0,), (_NOTHING,), line=line), [])
         super()._emit_gradient(target, places, gradients, by_outputs)
 
     def _emit_apply(
         self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
     ) -> None:
+        if not self.active:
+            return
         variables = optimizer._trainable_variables if given is None else given
         if any(self._place(variable) >= 0 for variable in variables):
             line, kind = user_line(), type(optimizer).__name__
-            self._glimpse(lambda _: Apply(0, kind, 1.0, 0.0, (), (0,), (None,), (), (), (), (), line), [])
+            self._glimpse(lambda _: Apply(0, kind, 1.0, 0.0, (), (0,), (_HANDED,), (), (), (), (), line), [])
             super()._emit_apply(optimizer, grads, given, then, rate)
 
     def _read_state(self) -> list[Any]:
@@ -160,6 +172,9 @@ class ScriptObserver(Observer):
     def _emit_inside(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> Any:
         super()._emit(event, values)
         return tf.no_op()
+
+    def _listening(self) -> Observer:
+        return self  # whose variables the graph has, whichever observer is active by now
 
     def _deliver(self, event: Event) -> None:
         self._sink(event)  # which only keeps it, and so disturbs nothing

@@ -14,6 +14,7 @@ from harness.trees import leaves
 
 _EDGE = 3  # steps recorded on either side of the end of an epoch
 _EPOCHS = 4  # ends of epochs around which steps are recorded
+_BY_HAND = Apply(0, "", 1.0, 0.0, (), (0,), (np.ones(()),), (), (), (), ())  # an update that nobody saw
 _IDLE = 200  # recorded calls that led to no step
 
 
@@ -107,7 +108,7 @@ class Record:
     def _close(self) -> None:
         """End a step that no optimizer ended."""
         if self._pending and self._by_hand:
-            self._light(Apply(0, "", 1.0, 0.0, (), (0,), (None,), (), (), (), ()))
+            self._light(_BY_HAND)
         self._pending = False
 
     def _settle(self, *, by_hand: bool) -> None:

@@ -28,14 +28,14 @@ class Observed:
         observer: of it.
         record: of its steps.
         by_fit: whether it was trained by Keras's own ``fit()`` or ``train_on_batch()``, through Keras's own steps.
-        late: whether its first calls were missed, because it could not be built before.
+        flags: which of its layers are trainable, in order; another choice of the script makes another observed.
     """
 
     model: Any
     observer: ScriptObserver
     record: Record
+    flags: tuple[bool, ...]
     by_fit: bool = False
-    late: bool = False
 
 
 @dataclass
@@ -118,17 +118,22 @@ class Witness:
         return entered
 
     def _adopt(self, model: Any, args: Any, options: Any) -> bool:
-        """Observe a model from now on; whether it was not before and can be."""
-        if any(one.model is model for one in self.found):
-            return False
-        if not (model.built and model.variables):
+        """Observe a model from now on; whether it was not before and can be.
+
+        A model of which other layers are trained than before is observed anew.
+        """
+        known = [one for one in self.found if one.model is model]
+        if not known and not (model.built and model.variables):
             _build(model, args, options)
-        if not model.trainable_variables:
+        flags = trainable_flags(model)
+        for one in known:
+            one.observer.active = one.flags == flags
+        if any(one.observer.active for one in known) or not model.trainable_variables:
             return False
         record = Record(self.steps, _BUDGET)
         observer = ScriptObserver(model, record.event, record.glance)
         record.gate, record.trainable = observer.record, observer.trainable
-        self.found.append(Observed(model, observer, record))
+        self.found.append(Observed(model, observer, record, flags))
         self._undo.enter_context(observer.on())
         return True
 
@@ -138,7 +143,7 @@ class Witness:
         def fitting(self: Any, *args: Any, **options: Any) -> Any:
             result = original(self, *args, **options)
             for one in witness.found:
-                if one.model is self:
+                if one.model is self and one.observer.active:
                     one.by_fit = True
             return result
 
@@ -153,6 +158,25 @@ class Witness:
             return original(*args, **options)
 
         return function
+
+
+def trainable_flags(model: Any) -> tuple[bool, ...]:
+    """Whether each of a model's layers, at any depth, is trainable."""
+    return tuple(bool(layer.trainable) for layer in model._flatten_layers())
+
+
+@contextmanager
+def with_flags(model: Any, flags: tuple[bool, ...]) -> Iterator[None]:
+    """Let these layers be trainable inside, and no others."""
+    layers = list(model._flatten_layers())
+    kept = [layer._trainable for layer in layers]
+    for layer, flag in zip(layers, flags):
+        layer._trainable = flag
+    try:
+        yield
+    finally:
+        for layer, flag in zip(layers, kept):
+            layer._trainable = flag
 
 
 def _without_xla(original: Any) -> Any:

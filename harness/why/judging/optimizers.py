@@ -1,0 +1,63 @@
+"""The optimizer of a script: a copy of it as it was at the first step, or what its updates by hand amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from harness.certify.distance import relative
+from harness.observe.gradients import own
+from harness.observe.steps import Step
+
+_PLAIN = 1e-3  # relative; of an update by hand that is a rate times the gradient
+
+
+def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any:
+    """A new optimizer, set as the script's at the first step; plain descent where it has none.
+
+    Args:
+        steps: recorded.
+        optimizers: the script's, by the numbers that the steps have for them.
+    """
+    for step in steps:
+        for apply in step.applies:
+            made = optimizers[apply.optimizer]
+            config = made.get_config()
+            inner = config["inner_optimizer"].get("config") if "inner_optimizer" in config else config
+            if isinstance(inner, dict):
+                inner |= {name: value for name, value in apply.settings if name in inner}
+                if not isinstance(inner.get("learning_rate"), dict):
+                    inner["learning_rate"] = apply.rate
+            return type(made).from_config(config)
+    return keras.optimizers.SGD(rate_by_hand(steps) or 0.0)
+
+
+def rate_by_hand(steps: Sequence[Step]) -> float | None:
+    """The rate of updates that are the weights minus a rate times the gradient; None where one is not."""
+    rates = []
+    for step in steps:
+        gradients = own(step)
+        if step.applies or not gradients:
+            return None
+        places = sorted(gradients)
+        moved = [step.before[v].astype(np.float64) - step.updated[v] for v in places]
+        size = sum(float(np.sum(np.square(gradients[v], dtype=np.float64))) for v in places)
+        if not size:
+            continue
+        rate = sum(float(np.sum(m * gradients[v])) for m, v in zip(moved, places)) / size
+        if relative([rate * gradients[v] for v in places], moved) > _PLAIN:
+            return None
+        rates.append(rate)
+    return rates[0] if rates and np.allclose(rates, rates[0], rtol=_PLAIN) else None
+
+
+def optimizer_words(steps: Sequence[Step]) -> str:
+    """What updates the weights, for people."""
+    kinds = list(dict.fromkeys(apply.kind for step in steps for apply in step.applies))
+    if kinds:
+        return " and ".join(kinds)
+    rate = rate_by_hand(steps)
+    return f"by hand: weights minus {rate:.4g} times the gradient" if rate else "by hand"
