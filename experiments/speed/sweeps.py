@@ -80,8 +80,14 @@ def own_peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def quickstarts(commit: str, rounds: int = 2) -> dict[str, list[float]]:
-    """Seconds of the default study here (``now``) and at a commit (``then``), alternating, each into a fresh store."""
+def quickstarts(commit: str, rounds: int, *more: str) -> dict[str, list[float]]:
+    """Seconds of the default study here (``now``) and at a commit (``then``), alternating, each into a fresh store.
+
+    Args:
+        commit: the other one.
+        rounds: how often each is run.
+        more: settings.
+    """
     root = Path(__file__).parents[2]
     seconds: dict[str, list[float]] = {"now": [], "then": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +99,7 @@ def quickstarts(commit: str, rounds: int = 2) -> dict[str, list[float]]:
                     variables = {"HARNESS_STORE": f"{folder}/{name}{number}", "PYTHONPATH": str(checkout)}
                     began = time.perf_counter()
                     subprocess.run(
-                        [*_HARNESS, "run", "experiment=quickstart"],
+                        [*_HARNESS, "run", "experiment=quickstart", *more],
                         cwd=checkout, env={**os.environ, **variables}, capture_output=True, check=True,
                     )  # fmt: skip
                     seconds[name].append(time.perf_counter() - began)

@@ -41,6 +41,10 @@ class Ahead:
         programs: of the sweep.
         always: do it wherever it can be done; else only where it is measured to be faster.
         say: is told what was chosen.
+        quiet: called before something is timed; returns when nothing else of the sweep is at work.
+
+    Attributes:
+        chosen: by owner, once its results were asked for: how its folds were to be trained, and why.
     """
 
     def __init__(
@@ -50,8 +54,10 @@ class Ahead:
         *,
         always: bool,
         say: Callable[[str], None] = lambda text: None,
+        quiet: Callable[[], None] = lambda: None,
     ) -> None:
-        self._programs, self._always, self._say = programs, always, say
+        self._programs, self._always, self._say, self._quiet = programs, always, say, quiet
+        self.chosen: dict[int, str] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._keys: list[list[str]] = []
         self._results: dict[tuple[int, int], FoldResult] = {}
@@ -66,19 +72,27 @@ class Ahead:
         for key in self._keys[owner]:
             waiting = self._waiting.pop(key, [])
             try:
-                for result, whose in self._train(waiting) if len(waiting) > 1 else ():
+                for result, whose in self._train(list(waiting)) if len(waiting) > 1 else ():
                     self._results[whose.owner, whose.fold.number] = result
             except Exception as error:  # what fails alone too is recorded by the job that it belongs to
-                self._say(f"{len(waiting)} folds one by one: as one program they gave {type(error).__name__}")
+                self._choose(waiting, f"one by one: as one program they gave {type(error).__name__}", told=True)
         numbers = [number for of, number in self._results if of == owner]
         return {number: self._results.pop((owner, number)) for number in numbers}
+
+    def _choose(self, waiting: Sequence[_Waiting], how: str, *, told: bool = False) -> None:
+        self.chosen |= dict.fromkeys((one.owner for one in waiting), how)
+        if told:
+            self._say(f"{len(waiting)} folds {how}")
 
     def _train(self, waiting: list[_Waiting]) -> Iterator[tuple[FoldResult, _Waiting]]:
         alone_s = None
         if not self._always:
-            first = waiting.pop(0)
-            if has_convolution(self._programs.program(first.job).trainee.model):
+            if has_convolution(self._programs.program(waiting[0].job).trainee.model):
+                self._choose(waiting, "one by one: convolutions")
                 return
+            self._choose(waiting, "one by one: too little for a program of all to pay")
+            first = waiting.pop(0)
+            self._quiet()
             result = _alone(first, self._programs)
             yield result, first
             alone_s = result.seconds - (result.compile_s or 0.0)
@@ -96,6 +110,7 @@ class Ahead:
         """Train as lanes; None where that turns out not to be faster than ``alone_s`` seconds a fold."""
         program = self._programs.lanes(waiting[0].job)
         if program is None:
+            self._choose(waiting, "one by one: the model, loss or optimizer is not Keras's own")
             return None
         lanes, trainees = [], []
         for one in waiting:
@@ -106,9 +121,10 @@ class Ahead:
         began = time.perf_counter()
         histories = _histories(program, lanes, trainees[0], alone_s)
         if histories is None:
-            self._say(f"{len(lanes)} folds one by one: as one program they were measured to be slower")
+            self._choose(waiting, "one by one: as one program they were measured to be slower", told=True)
             return None
         seconds = (time.perf_counter() - began) / len(lanes)
+        self._choose(waiting, "as one program" + ("" if alone_s is None else ": measured to be faster"))
         self._say(f"{len(lanes)} folds trained as one program, {seconds:.2g} s each")
         return [
             _result(program, number, lane, trainee, history, seconds, len(lanes))

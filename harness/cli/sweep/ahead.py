@@ -2,6 +2,10 @@
 
 Rounding makes a lane's result another than that of the same fold alone, so it has a hash of its own. A study about
 bits, one that compares methods, never meets such a result unless it is asked for with ``engine.vectorize=true``.
+
+``auto`` measures which is faster, so that what it records first may depend on what else the machine does; what it
+takes from the store does not. Where lanes may be, either result of a fold serves, the one trained alone before the
+lane's; elsewhere only what was trained alone.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from harness.store.description import JobDescription
 from harness.store.read import methods_of
 from harness.train.programs import Programs
 
+CHOSEN = "engine.vectorize.chosen"
+
 
 class FoldsAhead:
     """The folds that train ahead of their job's turn, and those that were lanes in an earlier run.
@@ -29,6 +35,7 @@ class FoldsAhead:
         known: hashes of the folds that need no training.
         programs: of the sweep.
         say: is told what was chosen.
+        quiet: called before something is timed, until nothing else of the sweep is at work.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class FoldsAhead:
         known: Container[str],
         programs: Programs,
         say: Callable[[str], None],
+        quiet: Callable[[], None] = lambda: None,
     ) -> None:
         workers = jobs[0].workers
         self.allowed = workers == 1 and _allowed(jobs, store)
@@ -45,7 +53,7 @@ class FoldsAhead:
         self._ahead: Ahead | Workers | None = None
         if self.allowed:
             missing = [(job.job, frozenset(self._missing(job))) for job in jobs]
-            self._ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say)
+            self._ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say, quiet=quiet)
         elif workers > 1:
             from harness.cli.sweep.unit import train_unit
 
@@ -57,6 +65,11 @@ class FoldsAhead:
     def results(self, owner: int) -> Mapping[int, FoldResult | WorkerDeathError]:
         """Of the folds of a job that were trained ahead, by number."""
         return {} if self._ahead is None else self._ahead.results(owner)
+
+    def chosen(self, owner: int) -> dict[str, str]:
+        """How the folds of a job that were missing were to be trained, and why, as a tag of its run."""
+        found = self._ahead.chosen.get(owner) if isinstance(self._ahead, Ahead) else None
+        return {} if found is None else {CHOSEN: found}
 
     def close(self) -> None:
         """Train no more; what is in hand is lost."""
@@ -88,8 +101,9 @@ def _allowed(jobs: Sequence[ResolvedJob], store: Store) -> bool:
     return all(len(names | methods_of(store, study)) == 1 for study, names in methods.items())
 
 
-def as_lanes(description: JobDescription, folds: set[int]) -> JobDescription:
-    """The description of a job of which these folds were trained as lanes."""
+def as_lanes(description: JobDescription, folds: set[int], chosen: Mapping[str, str]) -> JobDescription:
+    """The description of a job of which these folds were trained as lanes, with the tag that says why."""
+    description = replace(description, own_tags={**description.own_tags, **chosen})
     if not folds:
         return description
     own: JobIdentity = description.identity

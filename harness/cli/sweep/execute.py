@@ -67,8 +67,9 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
             jobs = [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
             studies = dict.fromkeys(job.description.study for job in jobs)
             known = {*finished_hashes(store), *finished_jobs(store, studies)}
-            ahead = FoldsAhead(jobs, store, frozenset(known), programs, progress.say)
-        with closing(ahead), Recorder(store) as recorder:
+            recorder = Recorder(store)
+            ahead = FoldsAhead(jobs, store, frozenset(known), programs, progress.say, recorder.drain)
+        with closing(ahead), recorder:
             sweep = _Sweep(store, recorder, progress, outcome, programs, ahead, known)
             _run_jobs(jobs, sweep)
     return outcome
@@ -83,7 +84,7 @@ def _run_jobs(jobs: Sequence[ResolvedJob], sweep: _Sweep) -> None:
             counted = progress.counted
             try:
                 with sweep.store.plain_errors():
-                    written += _run_job(job, sweep, sweep.ahead.results(number - 1))
+                    written += _run_job(number - 1, job, sweep)
             except InputError as error:
                 if number == 1:
                     raise
@@ -109,13 +110,12 @@ def _settle(job: _Written, sweep: _Sweep) -> None:
     sweep.outcome.count([result for result in job.folds if result.fold not in job.reused], reused=False)
 
 
-def _run_job(
-    resolved: ResolvedJob, sweep: _Sweep, ahead: Mapping[int, FoldResult | WorkerDeathError]
-) -> list[_Written]:
+def _run_job(owner: int, resolved: ResolvedJob, sweep: _Sweep) -> list[_Written]:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
+    ahead = sweep.ahead.results(owner)
     stored_lanes = sweep.ahead.stored(resolved)
     lanes = stored_lanes | {fold for fold, result in _trained(ahead).items() if result.lanes is not None}
-    job, description = resolved.job, as_lanes(resolved.description, lanes)
+    job, description = resolved.job, as_lanes(resolved.description, lanes, sweep.ahead.chosen(owner))
     name, hashes = description.name, description.identity.folds
     record: JobRecord | None = None
     with interrupts_held(lambda: _run_in_words(record, name)):
