@@ -6,7 +6,7 @@
 Contenders alternate over several rounds, because the speed of a shared machine drifts; a ratio is the median of the
 rounds' ratios, compiling is told apart. All train and validate on the same rows. What JAX and PyTorch do is measured
 where they are installed (`pip install -r experiments/speed/requirements.lock`). Each part goes into
-`results/speed.json` with its commit and machine, the table of targets and the figure are made from that.
+`results/speed.json` with its commit and machine; `results/targets.md` and `results/speed.png` are made from that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import numpy as np
 import sweeps
 from rich.console import Console
 from rich.table import Table
-from targets import TARGETS
+from targets import TARGETS, as_markdown
 from timing import Timed, alternate, ratio
 from workloads import Workload, workloads
 
@@ -182,6 +182,7 @@ def main() -> None:
     if not chosen.quick:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        RESULTS.with_name("targets.md").write_text(as_markdown(results), encoding="utf-8")
         figure.draw(results, RESULTS.with_name("speed.png"))
     show(results, Console(width=130))
 

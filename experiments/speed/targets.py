@@ -74,3 +74,14 @@ TARGETS = (
     Target("default study, now ÷ at the commit given", "×", 0.75, False,
            lambda results: float(results["quickstart"]["times"])),
 )  # fmt: skip
+
+
+def as_markdown(results: Results) -> str:
+    """The table as Markdown, with where each part was measured."""
+    lines = ["| work | to reach | measured | |", "|---|---|---|---|"]
+    lines += [f"| {target.work} | {' | '.join(target.judged(results))} |" for target in TARGETS]
+    origin = [
+        f"- `{part}`: commit {one['commit']}, {one['date']}, {one['cores']} cores, {one['system']} {one['machine']}"
+        for part, one in results.get("origin", {}).items()
+    ]
+    return "\n".join([*lines, "", *origin]) + "\n"
