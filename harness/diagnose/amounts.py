@@ -27,7 +27,8 @@ def alike(one: Cause, other: Cause) -> bool:
     if one.cause in _DRAWN:
         return _means_agree(one, other)
     shared = one.amounts.keys() & other.amounts.keys()
-    if len(shared) < _OVERLAP * len(one.amounts.keys() | other.amounts.keys()):
+    apart = (one.amounts.keys() ^ other.amounts.keys()) - one.undecided - other.undecided
+    if len(apart) > (1 - _OVERLAP) * (len(shared) + len(apart)):
         return False
     tolerance = _ROUGH.get(one.cause, _TOLERANCE)
     return all(_close(one.amounts[place], other.amounts[place], tolerance) for place in shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -73,6 +74,7 @@ class Cause:
         amount: how much of it the first step has, in the cause's own measure (a rate, a factor, a number of
             rows); two loops that do it the same way by another amount differ by it.
         amounts: the same by epoch and step, of every step that has it.
+        undecided: epoch and step of those that do not tell whether they have it.
         confidence: 1 when the step, recomputed with this one thing changed, gives what was seen.
         benign: true for what differs and is not wrong.
         steps: number of steps concerned.
@@ -93,6 +95,7 @@ class Cause:
     confidence: float = 1.0
     benign: bool = False
     steps: int = 1
+    undecided: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def fix(self) -> str:
@@ -110,10 +113,17 @@ class Difference:
 
 @dataclass
 class Findings:
-    """Causes as they are found, one of each key and way, with its amount in every step."""
+    """Causes as they are found, one of each key and way, with its amount in every step.
+
+    Attributes:
+        causes: by key and way.
+        unexplained: what deviates for no known reason.
+        undecided: by key and way, epoch and step of those that do not tell whether they have it.
+    """
 
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
     unexplained: list[Cause] = field(default_factory=list)
+    undecided: defaultdict[tuple[str, str], set[tuple[int, int]]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, cause: Cause) -> None:
         """Keep a cause, or count it once more."""
@@ -152,6 +162,8 @@ class Findings:
                 return epoch, 0 if quantity == "validation" else step
 
             cause.epoch, cause.step = located(cause.epoch, cause.step)
+            places = self.undecided.get((cause.cause, cause.way), ())
+            cause.undecided = frozenset(located(*place) for place in places)
             cause.amounts = {located(*place): amount for place, amount in cause.amounts.items()}
 
     def ordered(self) -> list[Cause]:

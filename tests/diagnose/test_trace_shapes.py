@@ -21,10 +21,10 @@ from harness.train.methods.custom import custom
 LOOPS = Path(__file__).parents[1] / "support" / "shaped_loops.py"
 
 
-def pair(loop: str, data: Dataset, model: Any, **changes: Any) -> tuple[Job, Job]:
+def pair(loop: str, data: Dataset, model: Any, *, a: str = "", **changes: Any) -> tuple[Job, Job]:
     folds = list(kfold(data.strata, data.training_rows, 0, folds=4)[:1])
     settings = {"optimizer": optimizer("adam"), "batch_size": 16, "dataset": data, "model": model, "folds": folds}
-    methods: tuple[Method, Method] = (METHODS["fit"](), custom(f"{LOOPS}:{loop}"))
+    methods: tuple[Method, Method] = (custom(f"{LOOPS}:{a}") if a else METHODS["fit"](), custom(f"{LOOPS}:{loop}"))
     first, second = (small_job(method, **(settings | changes)) for method in methods)
     return first, second
 
@@ -80,6 +80,16 @@ def test_outputs_that_are_weighted_are_told() -> None:
     assert blamed(found) == {"loss_weights"}
     assert found.unexplained == ()
     assert any("kind by 2, rare by 0, size by 1" in difference.cause.evidence for difference in found.differences)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loop", "causes"), [("weighs_them_so_too", set()), ("weighs_them_otherwise", {"loss_weights"})]
+)
+def test_two_loops_that_weigh_outputs_are_told_apart_by_the_weights(loop: str, causes: set[str]) -> None:
+    found = traced(loop, models.several(), models.functional, a="weighs_outputs")
+    assert blamed(found) == causes
+    assert found.unexplained == ()
 
 
 def test_a_right_loop_of_several_outputs_is_certified() -> None:

@@ -7,8 +7,8 @@ Then what the optimizer got is compared with the parts' gradients, recomputed an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,34 +20,16 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
 from harness.diagnose.rules.outputs import weighted_outputs
 from harness.diagnose.rules.pairing import PairingRule
+from harness.diagnose.rules.part import Part, at
+from harness.diagnose.rules.recipes import Named, RecipeRule
 from harness.diagnose.rules.source import SourceRule, Unsettled, smoothing, sum_to_one, words_of
 from harness.diagnose.rules.update import UpdateRule
-from harness.observe.events import State
 from harness.observe.gradients import loss_scale, own, scaled_by_hand
-from harness.observe.steps import Pass, Step
+from harness.observe.steps import Step
 from harness.trees import Tree, leaves, row_count
 
 GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
 Gradients = list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a step's gradient, or a part of it, was taken from.
-
-    Attributes:
-        passed: the forward pass, with a gradient.
-        y: targets, shape (rows, …).
-        training: the flag that gives its predictions.
-        weights: of the rows, shape (rows,); None when all count alike.
-        rows: their numbers; None when they are not known.
-    """
-
-    passed: Pass
-    y: Tree
-    training: bool
-    weights: Tree | None
-    rows: np.ndarray | None = None
 
 
 class GradientRule:
@@ -73,6 +55,7 @@ class GradientRule:
         self._reference, self._findings, self._update, self._pairing = reference, findings, update, pairing
         self._weighted = weighted
         self._usual = Recipe()
+        self._recipes = RecipeRule(findings)
         self._penalised = bool(reference.model.losses)
         self._source = SourceRule(findings, reference.single_numbers, smoothing(reference))
 
@@ -84,13 +67,18 @@ class GradientRule:
         tolerance = GRADIENT_TOLERANCE if self._reference.model.compute_dtype in ("float32", "float64") else 0.05
         if self._unscaled(step, scale, seen, parts, tolerance, place):
             seen = {v: g * scale for v, g in seen.items()}
-        for recipe in self._candidates(training):
-            for how, shares in self._put_together(parts):
-                if _distance(seen, self._recomputed(parts, recipe, shares)) < tolerance:
-                    self._usual = recipe
-                    self._name(recipe, step, place, parts)
-                    self._accumulated(how, shares, step, place, parts)
-                    return
+
+        def together(recipe: Recipe) -> list[tuple[str, list[float] | None]]:
+            """Ways to put the parts' gradients together that give those seen, by this recipe."""
+            ways = self._put_together(parts)
+            return [way for way in ways if _distance(seen, self._recomputed(parts, recipe, way[1])) < tolerance]
+
+        for recipes in self._candidates(training):
+            fitting = {recipe: ways[0] for recipe in recipes if (ways := together(recipe))}
+            if fitting:
+                self._fitted(fitting, step, place, parts)
+                self._undecided(fitting, place, together)
+                return
         if self._other_targets(seen, parts, place):
             return
         plain = self._recomputed(parts, Recipe(training=training))
@@ -117,12 +105,32 @@ class GradientRule:
         )
         self._source.steps.append(Unsettled(place, gap, effect, sum(row_count(part.y) for part in parts), fits))
 
+    def _fitted(
+        self, fitting: dict[Recipe, tuple[str, list[float] | None]], step: Step, place: Place, parts: Sequence[Part]
+    ) -> None:
+        """Take what gives the gradients of a step."""
+        self._usual = next(iter(fitting))
+        named = {recipe: self._named(recipe, step, place, parts) for recipe in fitting}
+        if any(named.values()):
+            self._recipes.take(named)
+        self._accumulated(*fitting[self._usual], step, place, parts)
+
+    def _undecided(
+        self, fitting: Collection[Recipe], place: Place, together: Callable[[Recipe], Sequence[object]]
+    ) -> None:
+        """Note where rows' weights are such that a step does not tell what is done with them."""
+        usual = Recipe(training=next(iter(fitting)).training)
+        if self._weighted and usual in fitting:
+            for name, value in (("weighted", False), ("reduction", "weights")):
+                if together(replace(usual, **{name: value})):  # type: ignore[arg-type]
+                    self._findings.undecided[words_of(name, value)[:2]].add((place.epoch, place.step))
+
     def perturbed(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Name a gradient that was taken at other weights than those it was applied to."""
         count = self._reference.trainable
         own_weights, others = step.before[:count], step.passes[0].call.state[:count]
         length = float(np.sqrt(sum(float(np.sum(np.square(b - a))) for a, b in zip(own_weights, others))))
-        at_home = [_at(own_weights, part) for part in parts]
+        at_home = [at(own_weights, part) for part in parts]
         usual = Recipe(training=self._reference.training)
         effect = self._update.effect(step, self._recomputed(at_home, usual), self._recomputed(parts, usual))
         evidence = (
@@ -136,6 +144,7 @@ class GradientRule:
 
     def finish(self) -> None:
         """After the run: what only all steps together tell."""
+        self._recipes.finish()
         self._source.finish()
 
     def _other_targets(self, seen: dict[int, np.ndarray], parts: Sequence[Part], place: Place) -> bool:
@@ -223,8 +232,8 @@ class GradientRule:
         )
         return True
 
-    def _candidates(self, training: bool) -> list[Recipe]:
-        """Recipes to try: as fit() does, then as the last step did, then with one, two or three things changed."""
+    def _candidates(self, training: bool) -> Iterator[list[Recipe]]:
+        """Recipes to try: as fit() does, then what has fitted, then with one, two or three things changed."""
         penalties = (True, False) if self._penalised else (True,)
         # Only a single output can be broadcast against the targets of a whole batch.
         losses = [name for name in self._reference.losses if name != "target_shape" or self._reference.single_numbers]
@@ -235,12 +244,13 @@ class GradientRule:
             for loss, reduction, penalty, weight in itertools.product(losses, reductions, penalties, weighted)
             if weight or reduction != "weights"
         ]
-        first = [Recipe(training=training), replace(self._usual, training=training)]
-        return list(dict.fromkeys([*first, *sorted(every, key=_changes)]))
+        yield [Recipe(training=training)]
+        yield [replace(recipe, training=training) for recipe in self._recipes.likely()]
+        yield from (list(group) for _, group in itertools.groupby(sorted(every, key=_changes), key=_changes))
 
-    def _name(self, recipe: Recipe, step: Step, place: Place, parts: Sequence[Part]) -> None:
-        """Report every way in which the recipe found differs from fit()'s, with the effect of each alone."""
-        usual = Recipe(training=self._reference.training)
+    def _named(self, recipe: Recipe, step: Step, place: Place, parts: Sequence[Part]) -> list[Named]:
+        """Every way in which a recipe differs from fit()'s, with the effect of each alone."""
+        usual, found = Recipe(training=self._reference.training), []
         for name in ("training", "loss", "reduction", "regularizers", "weighted"):
             value = getattr(recipe, name)
             if value == getattr(usual, name):
@@ -254,18 +264,12 @@ class GradientRule:
                     known.effect = max(known.effect, effect)
                 continue
             gap = largest_of(dict(enumerate(changed)), plain, self._reference.names)
-            cause, way, words = words_of(name, value, parts[-1].passed)
+            cause, way, words = words_of(name, value, parts[-1].passed.gradient)
             evidence = f"recomputed {words}, the gradients agree; as fit() takes it, {gap[0]} is {gap[1]:.2g} away"
-            self._findings.add(
-                Cause(cause, way, evidence, place.epoch, place.step, "loss" if cause != "log_clip" else "gradient",
-                      *gap, effect=effect)
-            )  # fmt: skip
-
-
-def _at(weights: State, part: Part) -> Part:
-    """The same part from other weights, with the seeds that it drew."""
-    call = part.passed.call
-    return replace(part, passed=replace(part.passed, call=replace(call, state=(*weights, *call.state[len(weights) :]))))
+            quantity = "loss" if cause != "log_clip" else "gradient"
+            one = Cause(cause, way, evidence, place.epoch, place.step, quantity, *gap, effect=effect)
+            found.append(Named(one, words))
+        return found
 
 
 def _changes(recipe: Recipe) -> int:

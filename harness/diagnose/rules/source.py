@@ -17,7 +17,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.losses import OTHERS, OVER_CLASSES
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
-from harness.observe.steps import Pass
+from harness.observe.events import Gradient
 
 Gradients = Sequence[np.ndarray]
 Seen = dict[int, np.ndarray]
@@ -173,12 +173,12 @@ class SourceRule:
         )
 
 
-def words_of(name: str, value: object, passed: Pass) -> tuple[str, str, str]:
+def words_of(name: str, value: object, gradient: Gradient | None = None) -> tuple[str, str, str]:
     """Cause, way and evidence of a changed part of the recipe."""
     if value == "weights":
         return "weight_normalisation", "sum of weights", "with the weighted losses divided by the sum of the weights"
     if name == "reduction":
-        shape = passed.gradient.target.shape if passed.gradient is not None else ()
+        shape = gradient.target.shape if gradient is not None else ()
         kind = f"a vector of shape {shape}, whose gradient is that of its sum" if shape else "the sum over the batch"
         return "loss_reduction", "sum", f"with the loss as {kind}"
     if name == "weighted":

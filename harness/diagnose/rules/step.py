@@ -14,8 +14,9 @@ from harness.certify.distance import close, largest
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
-from harness.diagnose.rules.gradient import GradientRule, Part
+from harness.diagnose.rules.gradient import GradientRule
 from harness.diagnose.rules.pairing import PairingRule
+from harness.diagnose.rules.part import Part
 from harness.diagnose.rules.update import UpdateRule
 from harness.observe.events import Loss
 from harness.observe.steps import Pass, Step
