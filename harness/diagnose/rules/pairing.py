@@ -3,11 +3,13 @@
 Predictions do not depend on targets, so a gradient is a sum over rows, and each row's part is known for each target
 that it may have had. Which targets give the gradient seen is a linear problem. Its solution, taken to the nearest
 targets that there are, counts where it gives the gradients to rounding and the gradient has room for little else.
+Where other targets would give them too, only those rows are counted that have another's target whichever it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +25,20 @@ _MOST_NUMBERS = 50_000_000  # of all rows' parts together
 _TRIES = 3  # steps that may have no solution before none is looked for any more
 
 Gradients = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Targets that give a gradient.
+
+    Attributes:
+        targets: shape (rows, …).
+        told: bool, shape (rows,): whether whatever gives the gradient agrees with these on whether the target is
+            the row's own.
+    """
+
+    targets: np.ndarray
+    told: np.ndarray
 
 
 class PairingRule:
@@ -53,7 +69,7 @@ class PairingRule:
             known = known and all(row.tobytes() in all_known for row in found[apart])
             wrong |= apart
         if wrong.any():
-            self._mixed(wrong, known, place)
+            self._mixed(int(wrong.sum()), rows, place, known=known)
         return like(y, used)
 
     def solve(
@@ -84,20 +100,25 @@ class PairingRule:
         if found is None:
             self._failed += 1
             return False
-        self.used([found], rows, y, place)
+        told = found.told | np.isin(rows, list(self._ambiguous))
+        wrong = (found.targets != own).reshape(len(own), -1).any(axis=1) & ~np.isin(rows, list(self._ambiguous))
+        if wrong.any():
+            self._mixed(max(1, int((wrong & told).sum())), rows, place, exact=bool(told.all()))
         return True
 
-    def _mixed(self, wrong: np.ndarray, known: bool, place: Place) -> None:
-        """Rows whose target is another's, or nobody's."""
-        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have another row's target"
+    def _mixed(self, count: int, rows: np.ndarray, place: Place, *, known: bool = True, exact: bool = True) -> None:
+        """Rows whose target is another's, or nobody's: so many, or at least so many."""
+        evidence = f"{'' if exact else 'at least '}{count} of {len(rows)} rows of the batch have another row's target"
+        if not exact:
+            evidence += "; of the others the gradient does not tell"
         if known:
-            effect = float(wrong.mean())
+            effect = count / len(rows)
             self._findings.add(
                 Cause("row_pairing", "mixed", evidence, place.epoch, place.step, "rows", effect=effect,
                       amount=(effect,))
             )  # fmt: skip
             return
-        evidence = f"{int(wrong.sum())} of {len(wrong)} rows of the batch have a target that no training row has"
+        evidence = f"{count} of {len(rows)} rows of the batch have a target that no training row has"
         self._findings.wonder(Cause("targets", "unknown", evidence, place.epoch, place.step, "rows", confidence=0.0))
 
 
@@ -113,8 +134,8 @@ def _flat(gradients: Gradients | dict[int, np.ndarray], seen: dict[int, np.ndarr
 
 def _solved(
     seen: np.ndarray, gradient: Callable[[np.ndarray], np.ndarray], own: np.ndarray, choices: np.ndarray
-) -> np.ndarray | None:
-    """The targets, shape (rows, …), that give a gradient to rounding; None where none do, or nearly any might.
+) -> _Solved | None:
+    """The targets that give a gradient to rounding; None where none do, or nearly any might.
 
     Args:
         seen: the gradient, shape (numbers,).
@@ -142,4 +163,46 @@ def _solved(
         for share, (row, other) in zip(shares, pairs):
             if share > 0.5:
                 found[row] = other[row]
-    return found if np.linalg.norm(gradient(found) - seen) < _AGREES * np.linalg.norm(seen) else None
+    tolerance = _AGREES * float(np.linalg.norm(seen))
+    if np.linalg.norm(gradient(found) - seen) >= tolerance:
+        return None
+    return _Solved(found, _told(parts, [row for row, _ in pairs], own, found, choices if numbers else None, tolerance))
+
+
+def _told(
+    parts: np.ndarray,
+    rows: Sequence[int],
+    own: np.ndarray,
+    found: np.ndarray,
+    numbers: np.ndarray | None,
+    tolerance: float,
+) -> np.ndarray:
+    """Which rows have their own target, or another's, whatever targets give the gradient; shape (rows,).
+
+    Two choices of targets that both give it differ by exchanges d with |parts d| of at most twice the tolerance, and
+    |d| of at most what as many rows can differ by. In the parts' singular directions v with sizes s that bounds
+    each element: d_i^2 <= 2 sum of v_i^2 / (s^2 / (2 tolerance)^2 + 1 / most^2).
+
+    Args:
+        parts: what each exchange adds to the gradient, shape (numbers, exchanges).
+        rows: of each exchange.
+        own: the rows' own targets.
+        found: those that give the gradient.
+        numbers: all targets that a row may have, where these are numbers; None for classes.
+        tolerance: of gradients that agree.
+    """
+    range_ = 1.0 if numbers is None else float(np.ptp(numbers))
+    most = range_ * np.sqrt(len(own) if numbers is not None else 2 * len(own))
+    _, sizes, directions = np.linalg.svd(parts, full_matrices=False)
+    squares = np.square(directions)
+    free = np.maximum(0, 1 - squares.sum(axis=0)) * most**2
+    bound = np.sqrt(2 * ((squares.T / (np.square(sizes / (2 * tolerance)) + most**-2)).sum(axis=1) + free))
+    if numbers is None:
+        needed = np.ones(len(bound))
+    else:
+        apart = np.abs(numbers.ravel()[None] - own.reshape(-1, 1))
+        nearest = np.where(apart > 0, apart, np.inf).min(axis=1)
+        needed = np.where(found == own, nearest.reshape(own.shape), np.abs(found - own)).ravel()
+    told = np.ones(len(own), bool)
+    np.logical_and.at(told, np.asarray(rows), bound < needed)
+    return told
