@@ -35,10 +35,11 @@ def _largest(seen: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
 
 
 def close(seen: Tree, expected: Tree, tolerance: float) -> bool:
-    """Whether no element of any array is farther away than the tolerance, relative to the array's largest."""
+    """Whether no element of any array is farther off than the tolerance, relative to the array's largest finite one."""
     if not same_structure(seen, expected):
         return False
-    sizes = [max(float(np.abs(one.astype(np.float64)).max(initial=0.0)), 1e-30) for one in leaves(expected)]
+    finite = [one[np.isfinite(one)].astype(np.float64) for one in leaves(expected)]
+    sizes = [max(float(np.abs(one).max(initial=0.0)), 1e-30) for one in finite]
     return all(_largest(a, b)[0] <= tolerance * size for a, b, size in zip(leaves(seen), leaves(expected), sizes))
 
 

@@ -15,6 +15,7 @@ from harness.diagnose.causes import Cause, Difference
 from harness.diagnose.investigate import Run, investigate
 from harness.diagnose.layout import row_differences
 from harness.diagnose.reference import Reference
+from harness.diagnose.remarks import Remark
 from harness.observe.events import State
 from harness.plan.folds import Fold
 from harness.plan.row_order import fold_seed
@@ -40,6 +41,7 @@ class Trace:
         distance: largest absolute difference of the final weights.
         control: how far the final weights of a move when it starts one unit in the last place away; None where
             a cause tells more.
+        remarks: what is worth knowing of either and no cause, with the side that it is of.
     """
 
     a: str
@@ -50,6 +52,7 @@ class Trace:
     steps: tuple[int, int]
     distance: float = 0.0
     control: float | None = None
+    remarks: tuple[tuple[Remark, str], ...] = ()
 
     @property
     def rounding(self) -> bool:
@@ -101,6 +104,7 @@ def compare_runs(a: tuple[str, Run], b: tuple[str, Run], moved: Callable[[], Sta
         (len(first.rows), len(second.rows)),
         _apart(first.final, second.final),
         _apart(first.final, moved()) if nothing else None,
+        tuple((remark, side) for run, side in ((first, "a"), (second, "b")) for remark in run.remarks),
     )
 
 
@@ -158,6 +162,17 @@ def as_dict(found: Trace) -> dict[str, Any]:
         },
         "causes": [_cause(difference) for difference in found.differences],
         "unexplained": [_cause(difference) for difference in found.unexplained],
+        "remarks": [
+            {
+                "remark": remark.remark,
+                "in": side,
+                "evidence": remark.evidence,
+                "advice": remark.advice,
+                "epoch": remark.epoch or None,
+                "step": remark.step or None,
+            }
+            for remark, side in found.remarks
+        ],
     }
 
 

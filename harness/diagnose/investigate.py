@@ -14,6 +14,7 @@ from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
+from harness.diagnose.remarks import Remark, RemarkRule
 from harness.diagnose.rules.idle import IdleRule
 from harness.diagnose.rules.report import ReportRule
 from harness.diagnose.rules.step import StepRule
@@ -46,6 +47,7 @@ class Run:
         final: all state variables at the end.
         xla: whether the loop compiles by XLA, or a method of the package's own is configured to.
         by_fit: whether a user's loop trains by Keras's own ``fit()``.
+        remarks: what is worth knowing and no cause; of a user's loop only.
     """
 
     causes: list[Cause]
@@ -56,6 +58,7 @@ class Run:
     final: State
     xla: bool
     by_fit: bool = False
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -84,7 +87,7 @@ class _Detective:
         self._steps = StepRule(reference, self.findings, y, self._rounded, ambiguous, plan.weights)
         self.idles = IdleRule(plan, reference, self.findings)
         self.report = ReportRule(plan, reference, self.findings)
-        self.reference = reference
+        self.reference, self.remarks = reference, RemarkRule(reference)
 
     def step(self, step: Step) -> None:
         """Judge a step."""
@@ -100,6 +103,7 @@ class _Detective:
         y = take(self._plan.y, rows) if known else None
         if not known:
             self._unknown_rows(rows, place)
+        self.remarks.step(step)
         self.idles.before_step(step, place, y)
         self._steps.check(step, place, rows if known else None, y)
         self.report.step(step, rows if known else None)
@@ -135,15 +139,17 @@ class _Detective:
         )
         self.findings.add(cause)
 
-    def finish(self, history: Mapping[str, Any], lengths: Sequence[int]) -> None:
+    def finish(self, history: Mapping[str, Any], lengths: Sequence[int], trainee: Trainee) -> None:
         """After the run: name what only all steps together tell, and put every finding into its epoch."""
         self._steps.finish(lengths)
+        self._steps.explain_forward(trainee.model, trainee.state)
         self.idles.finish(lengths)
         self.report.finish(history, lengths)
         self.findings.locate(lengths)
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Judge a call that led to no step."""
+        self.remarks.idle(passed)
         self.idles.idle(passed, steps)
         self.report.idle(passed, steps)
 
@@ -207,9 +213,11 @@ def investigate(job: Job, fold: Fold, reference: Reference | None = None, *, pla
     final = read(trainee.state)
     lengths = epoch_lengths(detective.rows, plan.epochs, detective.train)
     _averages(trainee, detective, final, len(lengths))
-    detective.finish(history, lengths)
+    detective.finish(history, lengths, trainee)
+    remarks = detective.remarks.finish(lengths, compiled=xla) if job.method.loop is not None else []
     causes, unexplained = detective.findings.ordered(), detective.findings.unexplained
-    return Run(causes, unexplained, detective.rows, lengths, detective.train, final, xla, bool(fits))
+    rows, train = detective.rows, detective.train
+    return Run(causes, unexplained, rows, lengths, train, final, xla, bool(fits), tuple(remarks))
 
 
 def _half(array: np.ndarray) -> np.ndarray:

@@ -98,8 +98,10 @@ def _batches_and_epochs(first: Run, second: Run) -> list[Difference]:
         effect = abs(sizes[1] / sizes[0] - 1)
         cause = Cause("batch_size", f"{sizes[1]} rows", evidence, 1, 1, "rows", effect=effect, steps=len(second.rows))
         found.append(Difference(cause, "b"))
-    if first.epochs != second.epochs:
-        fewer, run = ("b", second) if second.epochs < first.epochs else ("a", first)
+    fewer, run = ("b", second) if second.epochs < first.epochs else ("a", first)
+    # Where all is NaN there is nothing left to train, and the package's own methods stop.
+    trains = all(np.isfinite(value).all() for value in run.final if value.dtype.kind == "f")
+    if first.epochs != second.epochs and trains:
         most = max(first.epochs, second.epochs)
         evidence = f"trained {run.epochs} of {most} epochs"
         effect = 1 - run.epochs / most

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from harness.diagnose.layers import LayerOutput, layer_outputs
 from harness.diagnose.losses import LOSSES, USUAL
 from harness.observe.events import State
 from harness.observe.state import read, write
@@ -86,6 +87,11 @@ class Reference:
         """Predictions from a state, shape (rows, …)."""
         self._restore(before)
         return map_leaves(_numpy, self.model(map_leaves(tf.constant, x), training=training))
+
+    def layers(self, before: State, x: Tree, *, training: bool) -> list[LayerOutput]:
+        """What each layer puts out in a forward pass from a state."""
+        self._restore(before)
+        return layer_outputs(self.model, x, training=training)
 
     def step(
         self, before: State, x: Tree, y: Tree, recipe: Recipe, weights: Tree | None = None, *, eager: bool = False

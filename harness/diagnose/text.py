@@ -34,6 +34,12 @@ def print_trace(found: Trace, console: Console) -> None:
     rest = len(found.unexplained) - _MOST
     if rest > 0:
         console.print(f"not explained either: {rest} more, all in --format json", highlight=False, markup=False)
+    for remark, side in found.remarks:
+        at = f", epoch {remark.epoch}, step {remark.step}" if remark.epoch else ""
+        console.print(f"[bold]{remark.remark}[/] (remark): ", end="")
+        console.print(
+            f"in {_name(side, found)}{at}: {remark.evidence}\n  {remark.advice}", highlight=False, markup=False
+        )
 
 
 def _row(difference: Difference, found: Trace) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ class Gradient:
         frozen: index of each of the model's trainable variables that was set not trainable meanwhile.
         outputs: gradients of the target by the leaves of the last call's predictions, where they were asked for.
         line: see `Call`.
+        trace: a number for the trace of the graph that took it; 0 where none did.
     """
 
     target: np.ndarray
@@ -80,6 +81,7 @@ class Gradient:
     frozen: tuple[int, ...] = ()
     outputs: tuple[np.ndarray | None, ...] = ()
     line: str = ""
+    trace: int = 0
 
 
 @dataclass(frozen=True)

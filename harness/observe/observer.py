@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from typing import Any, ClassVar
 
 import keras
@@ -62,6 +63,7 @@ class Observer:
         self._clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="observer_clock")
         self._inside = 0  # deeper calls of a observed call are its own business
         self._delivering = False  # and so is what the sink does
+        self._traces = count(1)
         self._worker: ThreadPoolExecutor | None = None
         self._handed: Any = None  # what the model was called with, before any cast
 
@@ -81,9 +83,8 @@ class Observer:
         self._replace(undo, self._model, "call", self._observed_call)
         self._replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
         for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
-            for name in _LOSS_FUNCTIONS:
-                if hasattr(module, name):
-                    self._replace(undo, module, name, self._observed_loss_function)
+            for name in (one for one in _LOSS_FUNCTIONS if hasattr(module, one)):
+                self._replace(undo, module, name, self._observed_loss_function)
         self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
         self._replace(undo, tf.GradientTape, "jacobian", self._unobserved)
         self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
@@ -126,10 +127,8 @@ class Observer:
         return None if training is None else bool(training)
 
     def _emit_call(self, inputs: Tree, outputs: Tree, training: bool | None, state: Sequence[Any]) -> None:
-        penalties = self._model.losses
-        penalty = (
-            tf.add_n([tf.reduce_sum(tf.cast(p, tf.float32)) for p in penalties]) if penalties else tf.constant(0.0)
-        )
+        penalties = [tf.reduce_sum(tf.cast(one, tf.float32)) for one in self._model.losses]
+        penalty = tf.add_n(penalties) if penalties else tf.constant(0.0)
         given, made = leaves(inputs), leaves(outputs)
         ends = np.cumsum([len(given), len(made)])
 
@@ -213,11 +212,12 @@ class Observer:
         every = [*gradients, *by_outputs]
         present = [place for place, found in enumerate(every) if found is not None]
         frozen = tuple(place for place, one in enumerate(self._trainable) if not one.trainable)
+        trace = 0 if tf.executing_eagerly() else next(self._traces)
 
         def event(values: Sequence[np.ndarray]) -> Event:
             found = dict(zip(present, values[1:]))
             each = tuple(found.get(place) for place in range(len(every)))
-            return Gradient(values[0], places, each[: len(places)], frozen, each[len(places) :])
+            return Gradient(values[0], places, each[: len(places)], frozen, each[len(places) :], trace=trace)
 
         self._emit(event, [value, *(tf.convert_to_tensor(every[place]) for place in present)])
 
@@ -243,8 +243,7 @@ class Observer:
         self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
     ) -> None:
         places = tuple(map(self._place, optimizer._trainable_variables if given is None else given))
-        number = self._number(optimizer)
-        self._emit(*applied(optimizer, number, places, grads, then, rate, self._read_state()))
+        self._emit(*applied(optimizer, self._number(optimizer), places, grads, then, rate, self._read_state()))
 
     @contextmanager
     def _deeper(self) -> Iterator[bool]:
@@ -263,11 +262,9 @@ class Observer:
 
     def _number(self, optimizer: Any) -> int:
         # Kept alive on purpose: a collected optimizer's id could come back as another's.
-        for number, known in enumerate(self._optimizers):
-            if known is optimizer:
-                return number
-        self._optimizers.append(optimizer)
-        return len(self._optimizers) - 1
+        numbers = [number for number, known in enumerate(self._optimizers) if known is optimizer]
+        self._optimizers += [] if numbers else [optimizer]
+        return numbers[0] if numbers else len(self._optimizers) - 1
 
     def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         if tf.executing_eagerly():

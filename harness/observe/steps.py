@@ -244,7 +244,7 @@ def _with_gradient(passed: Pass, more: Gradient) -> Pass:
     new = [(v, g) for v, g in zip(more.sources, more.gradients) if v not in known.sources]
     sources = (*known.sources, *(v for v, _ in new))
     gradients = (*known.gradients, *(g for _, g in new))
-    return replace(passed, gradient=Gradient(known.target, sources, gradients))
+    return replace(passed, gradient=replace(known, sources=sources, gradients=gradients))
 
 
 def _thrown_away(opened: _Open) -> list[Pass]:

@@ -174,7 +174,7 @@ def _series(values: Any, epochs: int) -> np.ndarray | None:
 
 
 def _agree(seen: np.ndarray, expected: np.ndarray) -> bool:
-    return bool(np.allclose(seen, expected, rtol=_TOLERANCE, atol=1e-6))
+    return bool(np.allclose(seen, expected, rtol=_TOLERANCE, atol=1e-6, equal_nan=True))
 
 
 Batches = list[tuple[list[int], list[float]]]

@@ -7,20 +7,25 @@ not hide each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.certify.distance import close, largest
 from harness.diagnose.causes import Cause, Findings
+from harness.diagnose.layers import LayerOutput, first_apart, layer_outputs
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.gradient import GradientRule
 from harness.diagnose.rules.pairing import PairingRule
 from harness.diagnose.rules.part import Part
 from harness.diagnose.rules.update import UpdateRule
-from harness.observe.events import Loss
+from harness.observe.events import Call, Loss
+from harness.observe.state import read, write
 from harness.observe.steps import Pass, Step
-from harness.trees import Tree, leaves, like, row_count, take
+from harness.trees import Tree, leaves, like, map_leaves, row_count, take
 
 FORWARD_TOLERANCE = 1e-4
 
@@ -58,6 +63,7 @@ class StepRule:
         self._pairing = PairingRule(findings, targets, ambiguous)
         weighted = weighted or weights is not None
         self._gradient = GradientRule(reference, findings, self._update, self._pairing, weighted=weighted)
+        self.strange: Call | None = None  # the first whose predictions are none of either flag's
         self._like = take(targets, slice(0, 1))
 
     def check(self, step: Step, place: Place, rows: np.ndarray | None, y: Tree | None) -> None:
@@ -128,13 +134,41 @@ class StepRule:
             if not reference.training:
                 evidence += "; fit() passes none to a model whose call takes none, and trains it as it predicts"
             way = "off" if reference.training else "on"
+            if not self._findings.has("training_flag"):
+                evidence += self._layer(call, reference.layers(call.state, call.x, training=not reference.training))
             self._findings.add(Cause("training_flag", way, evidence, place.epoch, place.step, "forward", "", *gap))
             return not reference.training
+        self.strange = self.strange or call
         self._findings.wonder(
             Cause("forward", "unknown", f"predictions are {gap[0]:.2g} from those of training={flag}", place.epoch,
                   place.step, "forward", "", *gap, confidence=0.0)
         )  # fmt: skip
         return flag
+
+    def _layer(self, call: Call, seen: Sequence[LayerOutput]) -> str:
+        """The first layer whose output in a pass is not that of ``fit()``, in words; empty where none is found."""
+        expected = self._reference.layers(call.state, call.x, training=self._reference.training)
+        words = first_apart(seen, expected, FORWARD_TOLERANCE)
+        return f"; {words}" if words else ""
+
+    def explain_forward(self, model: keras.Model, state: Sequence[Any]) -> None:
+        """After the run: name the first layer whose output is not that of ``fit()``, where predictions are not.
+
+        Args:
+            model: that the loop trained, as it left it; called only if it still makes what was seen.
+            state: its state variables.
+        """
+        if self.strange is None:
+            return
+        call, kept = self.strange, read(state)
+        write(state, call.state)
+        seen = layer_outputs(model, call.x, training=bool(call.training))
+        write(state, call.state)
+        made = map_leaves(np.asarray, model(map_leaves(tf.constant, call.x), training=bool(call.training)))
+        write(state, kept)
+        if close(call.predictions, made, FORWARD_TOLERANCE):
+            for cause in self._findings.unexplained:
+                cause.evidence += self._layer(call, seen) if cause.cause == "forward" else ""
 
 
 def _weights_given(passed: Pass) -> np.ndarray | None:
