@@ -1,0 +1,79 @@
+"""Scripts run each in a process of its own, forked from one that has imported TensorFlow."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tensorflow", "keras", "sklearn.datasets", "harness.why.investigate"])
+_MOST_S = 180
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a process gave: its exit status (None when it was stopped), standard output and standard error."""
+
+    status: int | None
+    out: str
+    err: str
+
+
+def run(text: str, name: str, way: str) -> Ran:
+    """Run a script.
+
+    Args:
+        text: of it.
+        name: of its file.
+        way: ``why``: judged by ``harness why --format json``; ``plain``: as Python does; ``numerics``: likewise
+            under ``tf.debugging.enable_check_numerics``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / f"{name}.py"
+        script.write_text(text, encoding="utf-8")
+        said = [Path(folder) / end for end in ("out", "err")]
+        process = _FORKS.Process(target=_inside, args=(str(script), way, [str(one) for one in said]))
+        process.start()
+        process.join(_MOST_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        out, err = (one.read_text(encoding="utf-8", errors="replace") for one in said)
+        return Ran(process.exitcode, out, err)
+
+
+def _inside(script: str, way: str, said: list[str]) -> None:
+    for number, name in zip((1, 2), said):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    os.chdir(Path(script).parent)
+    try:
+        if way == "why":
+            from harness.cli import main
+
+            status = main(["why", script, "--format", "json"])
+        else:
+            status = _plainly(script, checked=way == "numerics")
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        status = 3
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _plainly(script: str, *, checked: bool) -> int:
+    if checked:
+        import tensorflow as tf
+
+        tf.debugging.enable_check_numerics()
+    runpy.run_path(script, run_name="__main__")
+    return 0
