@@ -39,6 +39,11 @@ class Case:
     text: str
 
     @property
+    def file(self) -> str:
+        """Name of its file, without the ending."""
+        return self.name.rpartition("/")[2]
+
+    @property
     def twin(self) -> str:
         """The script without its faults."""
         return twin_of(self.text)

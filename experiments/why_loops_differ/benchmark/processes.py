@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tensorflow", "keras", "sklearn.datasets", "harness.why.investigate"])
+_IMPORTED = ["tensorflow", "keras", "sklearn.datasets", "sklearn.model_selection", "harness.why.investigate"]
 _MOST_S = 180
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ def run(text: str, name: str, way: str) -> Ran:
         way: ``why``: judged by ``harness why --format json``; ``plain``: as Python does; ``numerics``: likewise
             under ``tf.debugging.enable_check_numerics``.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _FORKS.set_forkserver_preload(_IMPORTED)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / f"{name}.py"
         script.write_text(text, encoding="utf-8")

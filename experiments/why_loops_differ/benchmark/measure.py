@@ -1,0 +1,130 @@
+"""Judge every script of the benchmark and its corrected twin; write results.json and the tables of README.md.
+
+    python experiments/why_loops_differ/benchmark/measure.py [--jobs N] [--only WORD…] [--references]
+
+With ``--only`` just the scripts with one of these words in their names are judged, and nothing is written. With
+``--references`` the scripts are run as they are instead, for references.json: whether Keras or TensorFlow warned, and
+whether ``tf.debugging.enable_check_numerics`` stopped them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cases import Case, cases
+from processes import Ran, run
+from tables import write
+
+HERE = Path(__file__).parent
+_WARNS = ("Warning: ", "WARNING:")
+_HARMLESS = ("absl::InitializeLog", "`build()` was called on layer")
+
+
+def judge_text(text: str, name: str) -> dict[str, Any]:
+    """What ``harness why`` says of a script."""
+    return _judged(run(text, name, "why"))
+
+
+def _judged(ran: Ran) -> dict[str, Any]:
+    try:
+        verdicts = json.loads(ran.out[max(ran.out.find("[\n"), 0) :])
+    except ValueError:
+        return {"failed": (ran.err or ran.out or "no end")[-400:]}
+    findings = [finding | {"model": one["model"]} for one in verdicts for finding in one["findings"]]
+    said = [f"{part['what']}: {part['why']}" for one in verdicts for part in one["not_checked"]]
+    kept = ("model", "cause", "way", "fault", "line", "effect", "evidence")
+    return {
+        "findings": [{key: finding[key] for key in kept} | {"line": _number(finding["line"])} for finding in findings],
+        "benign": [finding["cause"] for finding in findings if finding["fix"] == "none is needed"],
+        "not_checked": said,
+    }
+
+
+def _number(line: str | None) -> int | None:
+    return int(line.rpartition(":")[2]) if line else None
+
+
+def _warning(said: str) -> str | None:
+    """The first line by which Keras or TensorFlow warned."""
+    lines = [line for line in said.splitlines() if any(mark in line for mark in _WARNS)]
+    return next(
+        (line.partition("Warning: ")[2] or line for line in lines if not any(h in line for h in _HARMLESS)), None
+    )
+
+
+def score(case: Case, script: dict[str, Any], twin: dict[str, Any]) -> dict[str, Any]:
+    """Compare what was found with what was expected."""
+    benign = script.get("benign", [])
+    named = [one["cause"] for one in script.get("findings", []) if one["cause"] not in benign]
+    faults = {one["cause"] for one in script.get("findings", []) if one["fault"]}
+    said = " ".join(script.get("not_checked", [])).lower()
+    told = all(word in said for word in case.unchecked)
+    return {
+        "detected": bool(case.causes & set(named)),
+        "first": bool(named) and named[0] in case.causes,
+        "all": case.causes <= set(named) and faults <= case.causes,
+        "told": told,
+        "invented": sorted(faults - case.causes),
+        "twin": sorted({one["cause"] for one in twin.get("findings", []) if one["fault"]}),
+        "failed": [name for name, one in (("script", script), ("twin", twin)) if "failed" in one],
+    }
+
+
+def measure(found: list[Case], jobs: int) -> list[dict[str, Any]]:
+    """Judge cases and their twins, some at a time."""
+    results = []
+    with ThreadPoolExecutor(jobs) as pool:
+        verdicts = pool.map(lambda case: judge_text(case.text, case.file), found)
+        twins = pool.map(lambda case: judge_text(case.twin, case.file), found)
+        for case, verdict, twin in zip(found, verdicts, twins):
+            given = {"verdict": verdict, "twin": twin, "score": score(case, verdict, twin)}
+            print(case.name, json.dumps(_short(case, given), ensure_ascii=False), flush=True)
+            told = {"script": case.name, "story": case.story, "source": case.source}
+            expected = {"expected": sorted(case.causes), "expected_not_checked": list(case.unchecked)}
+            results.append(told | expected | given)
+    return results
+
+
+def references(found: list[Case], jobs: int) -> dict[str, dict[str, Any]]:
+    """What Keras, TensorFlow and the check of numerics say of each script."""
+    with ThreadPoolExecutor(jobs) as pool:
+        plain = pool.map(lambda case: _warning(run(case.text, case.file, "plain").err), found)
+        checked = pool.map(lambda case: run(case.text, case.file, "numerics").status != 0, found)
+        return {case.name: {"warned": w, "stopped": s} for case, w, s in zip(found, plain, checked)}
+
+
+def _short(case: Case, mine: dict[str, Any]) -> dict[str, Any]:
+    script = mine["verdict"]
+    found = [one["cause"] + ("" if one["fault"] else "?") for one in script.get("findings", [])]
+    right = mine["score"]["all"] and mine["score"]["told"]
+    short = {"right": right, "expected": sorted(case.causes), "found": found, "twin": mine["score"]["twin"]}
+    if not right or mine["score"]["failed"]:
+        short |= {
+            "not_checked": script.get("not_checked"),
+            "failed": script.get("failed"),
+            "told": mine["score"]["told"],
+        }
+        short |= {"twin_failed": mine["twin"].get("failed")}
+    return short
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--references", action="store_true")
+    options = parser.parse_args()
+    work, name = (references, "references.json") if options.references else (measure, "results.json")
+    results = work(cases(tuple(options.only)), options.jobs)
+    if not options.only:
+        (HERE / name).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The tables of README.md, from results.json and mutations.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def write() -> None:
+    """Put all tables for which there are numbers into README.md, between their marks."""
+    results, references, mutations = (_read(name) for name in ("results", "references", "mutations"))
+    if results and references:
+        tables = _totals(results, references), _kinds(results), _rows(results)
+        _between("scripts", "\n\n".join("\n".join(table) for table in tables))
+    if mutations:
+        _between("mutations", "\n".join(_mutations(mutations)))
+
+
+def _read(name: str) -> Any:
+    file = HERE / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def _between(mark: str, text: str) -> None:
+    readme = HERE / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(f"<!-- {mark} -->")
+    after = rest.partition(f"<!-- /{mark} -->")[2]
+    readme.write_text(f"{before}<!-- {mark} -->\n{text}\n<!-- /{mark} -->{after}", encoding="utf-8")
+
+
+def _totals(results: Sequence[dict[str, Any]], references: dict[str, dict[str, Any]]) -> list[str]:
+    faulty = [one for one in results if one["expected"]]
+    blind = [one for one in results if one["expected_not_checked"]]
+    unfounded = [one for one in blind if not one["expected"]]
+
+    def share(of: Sequence[dict[str, Any]], key: str) -> str:
+        return f"{sum(bool(one['score'][key]) for one in of)} of {len(of)}"
+
+    warned, stopped = (sum(bool(references[one["script"]][key]) for one in faulty) for key in ("warned", "stopped"))
+    silent = sum(not one["score"]["twin"] and "twin" not in one["score"]["failed"] for one in results)
+    return [
+        "| of the scripts | `harness why` | warnings of Keras and TensorFlow | `enable_check_numerics` |",
+        "|---|---|---|---|",
+        f"| with a cause that can be known: detected | {share(faulty, 'detected')} | "
+        f"{warned} of {len(faulty)} | {stopped} of {len(faulty)} |",
+        f"| first cause named is right | {share(faulty, 'first')} | | |",
+        f"| all causes right, nothing else | {share(faulty, 'all')} | | |",
+        f"| with something that cannot be known: said to be not checked | {share(blind, 'told')} | | |",
+        f"| nothing else to find: blamed for nothing | {share(unfounded, 'all')} | | |",
+        f"| corrected twins: blamed for nothing | {silent} of {len(results)} | | |",
+    ]
+
+
+def _kinds(results: Sequence[dict[str, Any]]) -> list[str]:
+    lines = ["| kind | scripts | all right | twins silent |", "|---|---|---|---|"]
+    for kind in dict.fromkeys(one["script"].partition("/")[0] for one in results):
+        mine = [one for one in results if one["script"].startswith(f"{kind}/")]
+        right, silent = sum(map(is_right, mine)), sum(not one["score"]["twin"] for one in mine)
+        lines.append(f"| {kind} | {len(mine)} | {right} | {silent} |")
+    return lines
+
+
+def is_right(one: dict[str, Any]) -> bool:
+    """Whether all of a script's causes were named, nothing else, and what cannot be known was said."""
+    return bool(one["score"]["all"] and one["score"]["told"])
+
+
+def _rows(results: Sequence[dict[str, Any]]) -> list[str]:
+    lines = ["| script | what goes wrong | source | expected | named | right |", "|---|---|---|---|---|---|"]
+    for one in results:
+        expected = [*(f"`{cause}`" for cause in one["expected"])]
+        expected += [f"not checked: {word}" for word in one["expected_not_checked"]]
+        script = one["verdict"]
+        benign = script.get("benign", [])
+        named = dict.fromkeys(f["cause"] for f in script.get("findings", []) if f["cause"] not in benign)
+        words = ", ".join(f"`{cause}`" for cause in named) or "nothing"
+        mark = "yes" if is_right(one) else "no"
+        where = f"[`{one['script']}`](scripts/{one['script']}.py)"
+        lines.append(f"| {where} | {one['story']} | {one['source']} | {', '.join(expected)} | {words} | {mark} |")
+    return lines
+
+
+def _mutations(results: dict[str, Any]) -> list[str]:
+    lines = ["| model | right script | single, named exactly | pairs, named exactly |", "|---|---|---|---|"]
+    every = []
+    for model, found in results["models"].items():
+        every += found["mutants"]
+        silent = "blamed for nothing" if found["right"]["exact"] else f"blamed for {', '.join(found['right']['found'])}"
+        lines.append(f"| {model} | {silent} | {_exact(found['mutants'], 1)} | {_exact(found['mutants'], 2)} |")
+    return [*lines, f"| all | | {_exact(every, 1)} | {_exact(every, 2)} |"]
+
+
+def _exact(of: Sequence[dict[str, Any]], switched: int) -> str:
+    mine = [one["exact"] for one in of if len(one["switched"]) == switched]
+    return f"{sum(mine)} of {len(mine)} ({100 * sum(mine) / len(mine):.1f} %)" if mine else ""
+
+
+if __name__ == "__main__":
+    write()
