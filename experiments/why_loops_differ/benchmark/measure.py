@@ -26,10 +26,11 @@ _HARMLESS = ("absl::InitializeLog", "`build()` was called on layer")
 
 def judge_text(text: str, name: str) -> dict[str, Any]:
     """What ``harness why`` says of a script."""
-    return _judged(run(text, name, "why"))
+    return read(run(text, name, "why"))
 
 
-def _judged(ran: Ran) -> dict[str, Any]:
+def read(ran: Ran) -> dict[str, Any]:
+    """The findings in what a process printed."""
     try:
         verdicts = json.loads(ran.out[max(ran.out.find("[\n"), 0) :])
     except ValueError:
@@ -78,9 +79,8 @@ def measure(found: list[Case], jobs: int) -> list[dict[str, Any]]:
     """Judge cases and their twins, some at a time."""
     results = []
     with ThreadPoolExecutor(jobs) as pool:
-        verdicts = pool.map(lambda case: judge_text(case.text, case.file), found)
-        twins = pool.map(lambda case: judge_text(case.twin, case.file), found)
-        for case, verdict, twin in zip(found, verdicts, twins):
+        both = pool.map(lambda case: (judge_text(case.text, case.file), judge_text(case.twin, case.file)), found)
+        for case, (verdict, twin) in zip(found, both):
             given = {"verdict": verdict, "twin": twin, "score": score(case, verdict, twin)}
             print(case.name, json.dumps(_short(case, given), ensure_ascii=False), flush=True)
             told = {"script": case.name, "story": case.story, "source": case.source}

@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from measure import judge_text
+from measure import read
 from mutants import HIDDEN, mutants
+from processes import run_in_turn
 from tables import write
 
 HERE = Path(__file__).parent
+_TURNS = 8  # processes for the mutants of one model
 
 
 def main() -> None:
@@ -33,7 +35,9 @@ def main() -> None:
             if options.only and path.stem not in options.only:
                 continue
             work = mutants(path.read_text(encoding="utf-8"), pairs=not options.singles)
-            judged = list(pool.map(lambda one, name=path.stem: _judged(name, *one), work))
+            turns = [work[place::_TURNS] for place in range(min(_TURNS, len(work)))]
+            judged = [one for turn in pool.map(lambda turn, name=path.stem: _judged(name, turn), turns) for one in turn]
+            judged.sort(key=lambda one: [switched for switched, _ in work].index(tuple(one["switched"])))
             found[path.stem] = {"right": judged[0], "mutants": judged[1:]}
     if not (options.only or options.singles):
         results = {"models": found, "hidden": [sorted(pair) for pair in HIDDEN]}
@@ -41,8 +45,12 @@ def main() -> None:
         write()
 
 
-def _judged(name: str, switched: tuple[str, ...], text: str) -> dict[str, Any]:
-    given = judge_text(text, name)
+def _judged(name: str, turn: list[tuple[tuple[str, ...], str]]) -> list[dict[str, Any]]:
+    ran = run_in_turn([text for _, text in turn], name)
+    return [_scored(name, switched, read(one)) for (switched, _), one in zip(turn, ran)]
+
+
+def _scored(name: str, switched: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
     expected = {key.partition("/")[0] for key in switched}
     named = {one["cause"] for one in given.get("findings", []) if one["cause"] not in given["benign"]}
     exact = "failed" not in given and named == expected

@@ -18,7 +18,7 @@ optimizer = tf.keras.optimizers.Adam(0.001)
 
 
 def entropy(y, p):
-    p = tf.clip_by_value(p, 1e-7, 1 - 1e-7)
+    p = tf.clip_by_value(p, 1e-7, 1 - 1e-7)  # fixed-out
     return tf.reduce_mean(-y * tf.math.log(p) - (1 - y) * tf.math.log(1 - p))  # fixed: return tf.keras.losses.BinaryCrossentropy()(y, p)
 
 
