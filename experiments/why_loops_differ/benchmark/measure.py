@@ -2,7 +2,7 @@
 
     python experiments/why_loops_differ/benchmark/measure.py [--jobs N] [--only WORD…] [--references]
 
-With ``--only`` just the scripts with one of these words in their names are judged, and nothing is written. With
+With ``--only`` just the scripts with one of these words in their names are judged, and their results replaced. With
 ``--references`` the scripts are run as they are instead, for references.json: whether Keras or TensorFlow warned, and
 whether ``tf.debugging.enable_check_numerics`` stopped them.
 """
@@ -89,12 +89,12 @@ def measure(found: list[Case], jobs: int) -> list[dict[str, Any]]:
     return results
 
 
-def references(found: list[Case], jobs: int) -> dict[str, dict[str, Any]]:
+def references(found: list[Case], jobs: int) -> list[dict[str, Any]]:
     """What Keras, TensorFlow and the check of numerics say of each script."""
     with ThreadPoolExecutor(jobs) as pool:
         plain = pool.map(lambda case: _warning(run(case.text, case.file, "plain").err), found)
         checked = pool.map(lambda case: run(case.text, case.file, "numerics").status != 0, found)
-        return {case.name: {"warned": w, "stopped": s} for case, w, s in zip(found, plain, checked)}
+        return [{"script": case.name, "warned": w, "stopped": s} for case, w, s in zip(found, plain, checked)]
 
 
 def _short(case: Case, mine: dict[str, Any]) -> dict[str, Any]:
@@ -120,10 +120,12 @@ def main() -> None:
     parser.add_argument("--references", action="store_true")
     options = parser.parse_args()
     work, name = (references, "references.json") if options.references else (measure, "results.json")
-    results = work(cases(tuple(options.only)), options.jobs)
-    if not options.only:
-        (HERE / name).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write()
+    results = {one["script"]: one for one in work(cases(tuple(options.only)), options.jobs)}
+    known = json.loads((HERE / name).read_text(encoding="utf-8")) if (HERE / name).exists() else []
+    kept = {one["script"]: one for one in known} | results
+    every = [kept[case.name] for case in cases() if case.name in kept]
+    (HERE / name).write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reasons import REASONS
+
 HERE = Path(__file__).parent
 
 
 def write() -> None:
     """Put all tables for which there are numbers into README.md, between their marks."""
     results, references, mutations = (_read(name) for name in ("results", "references", "mutations"))
-    if results and references:
+    if results:
         tables = _totals(results, references), _kinds(results), _rows(results)
         _between("scripts", "\n\n".join("\n".join(table) for table in tables))
+        _between("misses", "\n".join(_misses(results)))
     if mutations:
         _between("mutations", "\n".join(_mutations(mutations)))
 
@@ -32,7 +35,7 @@ def _between(mark: str, text: str) -> None:
     readme.write_text(f"{before}<!-- {mark} -->\n{text}\n<!-- /{mark} -->{after}", encoding="utf-8")
 
 
-def _totals(results: Sequence[dict[str, Any]], references: dict[str, dict[str, Any]]) -> list[str]:
+def _totals(results: Sequence[dict[str, Any]], references: Sequence[dict[str, Any]] | None) -> list[str]:
     faulty = [one for one in results if one["expected"]]
     blind = [one for one in results if one["expected_not_checked"]]
     unfounded = [one for one in blind if not one["expected"]]
@@ -40,13 +43,17 @@ def _totals(results: Sequence[dict[str, Any]], references: dict[str, dict[str, A
     def share(of: Sequence[dict[str, Any]], key: str) -> str:
         return f"{sum(bool(one['score'][key]) for one in of)} of {len(of)}"
 
-    warned, stopped = (sum(bool(references[one["script"]][key]) for one in faulty) for key in ("warned", "stopped"))
+    names = {one["script"] for one in faulty}
+
+    def by(key: str) -> str:
+        mine = [bool(one[key]) for one in references or () if one["script"] in names]
+        return f"{sum(mine)} of {len(mine)}" if mine else ""
+
     silent = sum(not one["score"]["twin"] and "twin" not in one["score"]["failed"] for one in results)
     return [
         "| of the scripts | `harness why` | warnings of Keras and TensorFlow | `enable_check_numerics` |",
         "|---|---|---|---|",
-        f"| with a cause that can be known: detected | {share(faulty, 'detected')} | "
-        f"{warned} of {len(faulty)} | {stopped} of {len(faulty)} |",
+        f"| with a cause to find: detected | {share(faulty, 'detected')} | {by('warned')} | {by('stopped')} |",
         f"| first cause named is right | {share(faulty, 'first')} | | |",
         f"| all causes right, nothing else | {share(faulty, 'all')} | | |",
         f"| with something that cannot be known: said to be not checked | {share(blind, 'told')} | | |",
@@ -82,6 +89,15 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[str]:
         where = f"[`{one['script']}`](scripts/{one['script']}.py)"
         lines.append(f"| {where} | {one['story']} | {one['source']} | {', '.join(expected)} | {words} | {mark} |")
     return lines
+
+
+def _misses(results: Sequence[dict[str, Any]]) -> list[str]:
+    missed = [one for one in results if not is_right(one) or one["score"]["twin"] or one["score"]["failed"]]
+    lines = [f"{len(missed)} scripts are not judged as expected, or their twins are blamed:", ""]
+    for one in missed:
+        twin = f" (twin: {', '.join(one['score']['twin'])})" if one["score"]["twin"] else ""
+        lines.append(f"- `{one['script']}`{twin}: {REASONS.get(one['script'], 'the reason is not known')}.")
+    return lines if missed else ["Every script is judged as expected."]
 
 
 def _mutations(results: dict[str, Any]) -> list[str]:

@@ -15,10 +15,10 @@ model = tf.keras.Sequential(
         tf.keras.layers.BatchNormalization(),
         tf.keras.layers.ReLU(),
         tf.keras.layers.GlobalMaxPooling2D(),
-        tf.keras.layers.Dense(10),  # [logits] tf.keras.layers.Dense(10, activation="softmax"),
+        tf.keras.layers.Dense(10, activation="softmax"),  # [logits] tf.keras.layers.Dense(10),
     ]
 )
-loss_object = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
+loss_object = tf.keras.losses.SparseCategoricalCrossentropy(reduction="none")
 optimizer = tf.keras.optimizers.RMSprop(0.002)
 data = tf.data.Dataset.from_tensor_slices((images, labels))
 data = data.shuffle(230)  # [shuffle] # [batch_order]
@@ -31,8 +31,8 @@ trained = model.trainable_variables  # [variables] trained = [v for v in model.t
 @tf.function
 def step(x, y):
     with tf.GradientTape() as tape:
-        logits = model(x, training=True)  # [training_flag] logits = model(x)
-        values = loss_object(y, logits)
+        made = model(x, training=True)  # [training_flag] made = model(x)
+        values = loss_object(y, made)
         loss = tf.reduce_mean(values)  # [loss_reduction] loss = tf.reduce_sum(values)
         loss += tf.add_n(model.losses)  # [regularization]
     gradients = tape.gradient(loss, trained)

@@ -16,7 +16,7 @@ class Net(keras.Model):
         super().__init__()
         self.hidden = keras.layers.Dense(16, "relu", kernel_regularizer="l2")
         self.drop = keras.layers.Dropout(0.4)
-        self.out = keras.layers.Dense(1)  # [logits] self.out = keras.layers.Dense(1, "sigmoid")
+        self.out = keras.layers.Dense(1, "sigmoid")  # [logits] self.out = keras.layers.Dense(1)
 
     def call(self, inputs, training=False):
         return self.out(self.drop(self.hidden(inputs), training=training))
@@ -24,7 +24,7 @@ class Net(keras.Model):
 
 net = Net()
 net(x[:2])
-bce = keras.losses.BinaryCrossentropy(from_logits=True)  # [loss_reduction] bce = keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
+bce = keras.losses.BinaryCrossentropy()  # [loss_reduction] bce = keras.losses.BinaryCrossentropy(reduction="sum")
 adam = keras.optimizers.AdamW(0.005)
 variables = net.trainable_variables  # [variables] variables = net.trainable_variables[2:]
 size = 30

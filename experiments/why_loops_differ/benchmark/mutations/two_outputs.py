@@ -14,10 +14,10 @@ size = (x[:, 3:4] + x[:, 4:5]).astype("float32")
 inputs = keras.Input((7,))
 hidden = keras.layers.Dense(14, "relu", kernel_regularizer="l2")(inputs)
 hidden = keras.layers.Dropout(0.3)(hidden)
-scores = keras.layers.Dense(3)(hidden)  # [logits] scores = keras.layers.Dense(3, "softmax")(hidden)
+scores = keras.layers.Dense(3, "softmax")(hidden)  # [logits] scores = keras.layers.Dense(3)(hidden)
 model = keras.Model(inputs, [scores, keras.layers.Dense(1)(hidden)])
 way = "sum_over_batch_size"  # [loss_reduction] way = "sum"
-of_kind = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=way)
+of_kind = keras.losses.SparseCategoricalCrossentropy(reduction=way)
 of_size = keras.losses.MeanSquaredError(reduction=way)
 optimizer = keras.optimizers.Adam(0.005)
 variables = model.trainable_variables  # [variables] variables = model.trainable_variables[1:]
