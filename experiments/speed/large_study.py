@@ -42,8 +42,8 @@ _NAMES = (
 def make_store(folder: Path, jobs: int) -> Store:
     """A new store in ``folder`` with a study of so many finished jobs, up to 1,000, of 5 folds of 20 epochs.
 
-    Their results are random numbers by settings; the epochs' points of the folds' runs, which nothing but MLflow's
-    own pages reads, are those of the first job only.
+    Their results are random numbers by settings. Only the first job's runs have points by epoch, and only its folds'
+    runs files: reading a study needs neither of the others'.
     """
     store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
     settings = (f"study={STUDY}", "dataset=iris", "model=iris_mlp", f"cv.folds={FOLD_COUNT}", f"epochs={EPOCHS}")

@@ -10,8 +10,10 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlflow.entities import Run, RunData, RunInfo, RunTag
+if TYPE_CHECKING:
+    from mlflow.entities import Run, RunInfo, RunTag
 
 _INFO = ("run_uuid", "experiment_id", "user_id", "status", "start_time", "end_time", "lifecycle_stage",
          "artifact_uri", "name")  # fmt: skip
@@ -23,6 +25,8 @@ def read_runs(file: Path, experiments: Sequence[str], tags: Mapping[str, str]) -
     Raises:
         sqlite3.Error: the file cannot be read, or has other tables than these.
     """
+    from mlflow.entities import Run, RunData, RunTag
+
     where, values = _condition(experiments, tags)
     with closing(_open(file)) as connection:
         order = "order by start_time desc, run_uuid"
@@ -71,6 +75,8 @@ def _info(
     artifacts: str,
     name: str,
 ) -> RunInfo:
+    from mlflow.entities import RunInfo
+
     return RunInfo(
         run_id=run_id,
         experiment_id=str(experiment),

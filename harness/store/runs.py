@@ -16,12 +16,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlflow.entities import Run
-
-from harness.store.connect import Store
 from harness.store.lookup import read_runs, read_values
 from harness.store.schema import PARENT
+
+if TYPE_CHECKING:  # who only asks for this process's tags needs no MLflow
+    from mlflow.entities import Run
+
+    from harness.store.connect import Store
 
 SILENT_H = 24.0  # far longer than an epoch, or than two hosts' clocks are apart
 _GONE = ("Z", "X")  # ended, and only not yet reaped by its parent
