@@ -92,9 +92,14 @@ def measure(found: list[Case], jobs: int) -> list[dict[str, Any]]:
 def references(found: list[Case], jobs: int) -> list[dict[str, Any]]:
     """What Keras, TensorFlow and the check of numerics say of each script."""
     with ThreadPoolExecutor(jobs) as pool:
-        plain = pool.map(lambda case: _warning(run(case.text, case.file, "plain").err), found)
-        checked = pool.map(lambda case: run(case.text, case.file, "numerics").status != 0, found)
-        return [{"script": case.name, "warned": w, "stopped": s} for case, w, s in zip(found, plain, checked)]
+        return list(pool.map(_reference, found))
+
+
+def _reference(case: Case) -> dict[str, Any]:
+    checked = run(case.text, case.file, "numerics")
+    stopped = checked.status != 0
+    plain = run(case.text, case.file, "plain") if stopped else checked  # one that ran to its end warned as it would
+    return {"script": case.name, "warned": _warning(plain.err), "stopped": stopped}
 
 
 def _short(case: Case, mine: dict[str, Any]) -> dict[str, Any]:

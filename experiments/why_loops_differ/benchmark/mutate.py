@@ -2,7 +2,8 @@
 
     python experiments/why_loops_differ/benchmark/mutate.py [--jobs N] [--only MODEL…] [--singles]
 
-A mutant is named exactly where the causes found are its switches', no fewer and no more.
+A mutant is named exactly where the causes found are its switches', no fewer and no more. With ``--only`` nothing is
+written.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
             judged = [one for turn in pool.map(lambda turn, name=path.stem: _judged(name, turn), turns) for one in turn]
             judged.sort(key=lambda one: [switched for switched, _ in work].index(tuple(one["switched"])))
             found[path.stem] = {"right": judged[0], "mutants": judged[1:]}
-    if not (options.only or options.singles):
+    if not options.only:
         results = {"models": found, "hidden": [sorted(pair) for pair in HIDDEN]}
         (HERE / "mutations.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         write()
