@@ -2,8 +2,8 @@
 
     python experiments/why_loops_differ/benchmark/mutate.py [--jobs N] [--only MODEL…] [--singles]
 
-A mutant is named exactly where the causes found are its switches', no fewer and no more. With ``--only`` nothing is
-written.
+A mutant is named exactly where the causes found are its switches', no fewer and no more. With ``--only`` and
+``--singles`` just these are judged, and their results replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import read
-from mutants import HIDDEN, mutants
+from mutants import mutants
 from processes import run_in_turn
 from tables import write
 
@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--singles", action="store_true")
     options = parser.parse_args()
-    found: dict[str, Any] = {}
+    file = HERE / "mutations.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     with ThreadPoolExecutor(options.jobs) as pool:
         for path in sorted((HERE / "mutations").glob("*.py")):
             if options.only and path.stem not in options.only:
@@ -38,12 +39,11 @@ def main() -> None:
             work = mutants(path.read_text(encoding="utf-8"), pairs=not options.singles)
             turns = [work[place::_TURNS] for place in range(min(_TURNS, len(work)))]
             judged = [one for turn in pool.map(lambda turn, name=path.stem: _judged(name, turn), turns) for one in turn]
-            judged.sort(key=lambda one: [switched for switched, _ in work].index(tuple(one["switched"])))
-            found[path.stem] = {"right": judged[0], "mutants": judged[1:]}
-    if not options.only:
-        results = {"models": found, "hidden": [sorted(pair) for pair in HIDDEN]}
-        (HERE / "mutations.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write()
+            of_now = {tuple(one["switched"]): one for one in (*known.get(path.stem, ()), *judged)}
+            order = [switched for switched, _ in mutants(path.read_text(encoding="utf-8"), pairs=True)]
+            known[path.stem] = [of_now[switched] for switched in order if switched in of_now]
+    file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write()
 
 
 def _judged(name: str, turn: list[tuple[tuple[str, ...], str]]) -> list[dict[str, Any]]:

@@ -103,11 +103,17 @@ def _misses(results: Sequence[dict[str, Any]]) -> list[str]:
 def _mutations(results: dict[str, Any]) -> list[str]:
     lines = ["| model | right script | single, named exactly | pairs, named exactly |", "|---|---|---|---|"]
     every = []
-    for model, found in results["models"].items():
-        every += found["mutants"]
-        silent = "blamed for nothing" if found["right"]["exact"] else f"blamed for {', '.join(found['right']['found'])}"
-        lines.append(f"| {model} | {silent} | {_exact(found['mutants'], 1)} | {_exact(found['mutants'], 2)} |")
-    return [*lines, f"| all | | {_exact(every, 1)} | {_exact(every, 2)} |"]
+    for model, found in results.items():
+        every += [one | {"model": model} for one in found]
+        right = next(one for one in found if not one["switched"])
+        silent = "blamed for nothing" if right["exact"] else f"blamed for {', '.join(right['found'])}"
+        lines.append(f"| {model} | {silent} | {_exact(found, 1)} | {_exact(found, 2)} |")
+    missed = [one for one in every if one["switched"] and not one["exact"]]
+    told = [
+        f"- {one['model']}, {' and '.join(one['switched'])}: named were {', '.join(one['found']) or 'none'}."
+        for one in missed
+    ]
+    return [*lines, f"| all | | {_exact(every, 1)} | {_exact(every, 2)} |", *([""] if told else []), *told]
 
 
 def _exact(of: Sequence[dict[str, Any]], switched: int) -> str:
