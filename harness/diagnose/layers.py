@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.utils.naming import to_snake_case
 
 from harness.certify.distance import close, largest
 from harness.trees import Tree, map_leaves
@@ -19,7 +21,7 @@ class LayerOutput:
     """What a layer without layers inside put out.
 
     Attributes:
-        name: of the layer.
+        name: of the layer; its class and place where Keras named it, which counts all layers that were ever made.
         variables: names of those it is made of.
         outputs: one array for each output.
     """
@@ -46,7 +48,7 @@ def layer_outputs(model: keras.Model, x: Tree, *, training: bool) -> list[LayerO
         if id(self) in inside:
             names = tuple(variable.path.removeprefix(f"{model.name}/") for variable in self.trainable_variables)
             outputs = tuple(np.asarray(tf.convert_to_tensor(one)) for one in tf.nest.flatten(made))
-            found.append(LayerOutput(self.name, names, outputs))
+            found.append(LayerOutput(_name(self, len(found) + 1), names, outputs))
         return made
 
     keras.Layer.__call__ = noted
@@ -72,6 +74,12 @@ def first_apart(seen: Sequence[LayerOutput], expected: Sequence[LayerOutput], to
             if not close(a, b, tolerance):
                 return f"the first layer whose output differs is {one.name}, {largest(a, b)[0]:.2g} away"
     return ""
+
+
+def _name(layer: Any, place: int) -> str:
+    kind = type(layer).__name__
+    by_keras = re.fullmatch(rf"{to_snake_case(kind)}(_\d+)?", layer.name)
+    return f"{kind}, called as number {place}" if by_keras else str(layer.name)
 
 
 def _has_layers(layer: Any) -> bool:

@@ -59,7 +59,7 @@ def test_our_own_methods_get_no_remarks() -> None:
 def test_the_first_layer_that_the_flag_changes_is_named() -> None:
     found = traced("tape_naive", *SETTING)
     (cause,) = [each.cause for each in found.differences if each.cause.cause == "training_flag"]
-    assert "the first layer whose output differs is dropout" in cause.evidence
+    assert "the first layer whose output differs is Dropout, called as number 2," in cause.evidence
 
 
 def test_the_first_layer_that_the_loop_changed_is_named() -> None:
