@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "train a study's jobs, record every epoch, compare the methods (Hydra's grammar)",
     "plan": "show what `run` with the same arguments would do, without training",
     "status": "list studies, or a study's jobs and how far they are",
+    "sync": "record what a sweep trained while the store did not answer",
     "compare": "compare the methods of a finished study: mean ± std, paired tests, verdicts",
     "why": "run your training script as it is, and say what in it differs from fit(), with the line",
     "parity": "certify that two methods train alike, bit for bit, or how far they do not",

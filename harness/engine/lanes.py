@@ -42,6 +42,7 @@ class Ahead:
         always: do it wherever it can be done; else only where it is measured to be faster.
         say: is told what was chosen.
         quiet: called before something is timed; returns when nothing else of the sweep is at work.
+        keep: is handed each job's results as they come, whether or not its turn has come.
 
     Attributes:
         chosen: by owner, once its results were asked for: how its folds were to be trained, and why.
@@ -55,8 +56,10 @@ class Ahead:
         always: bool,
         say: Callable[[str], None] = lambda text: None,
         quiet: Callable[[], None] = lambda: None,
+        keep: Callable[[int, FoldResult], None] = lambda owner, result: None,
     ) -> None:
-        self._programs, self._always, self._say, self._quiet = programs, always, say, quiet
+        self._programs, self._always, self._say = programs, always, say
+        self._quiet, self._keep = quiet, keep
         self.chosen: dict[int, str] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._keys: list[list[str]] = []
@@ -71,11 +74,19 @@ class Ahead:
         """Results of the folds of a job that were trained ahead, by number; with those of others in one program."""
         for key in self._keys[owner]:
             waiting = self._waiting.pop(key, [])
+            unkept: Exception | None = None
             try:
                 for result, whose in self._train(list(waiting)) if len(waiting) > 1 else ():
                     self._results[whose.owner, whose.fold.number] = result
+                    try:
+                        self._keep(whose.owner, result)
+                    except Exception as error:
+                        unkept = error
+                        break
             except Exception as error:  # what fails alone too is recorded by the job that it belongs to
                 self._choose(waiting, f"one by one: as one program they gave {type(error).__name__}", told=True)
+            if unkept is not None:
+                raise unkept
         numbers = [number for of, number in self._results if of == owner]
         return {number: self._results.pop((owner, number)) for number in numbers}
 

@@ -49,6 +49,7 @@ class Workers:
         train: trains a fold of ``work``; importable, for a worker has to find it.
         workers: how many processes.
         say: is told of a worker that died.
+        keep: is handed each result as it comes, whether or not its job's turn has come.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Workers:
         train: Callable[[Any, int], FoldResult],
         workers: int,
         say: Callable[[str], None] = lambda text: None,
+        keep: Callable[[int, FoldResult], None] = lambda owner, result: None,
     ) -> None:
-        self._workers, self._say = workers, say
+        self._workers, self._say, self._keep = workers, say, keep
         self._left: dict[int, set[int]] = {}
         for unit in units:
             self._left.setdefault(unit.owner, set()).add(unit.fold)
@@ -73,6 +75,8 @@ class Workers:
         while self._left.get(owner):
             unit, result = next(self._finished)
             self._left[unit.owner].discard(unit.fold)
+            if isinstance(result, FoldResult):
+                self._keep(unit.owner, result)
             if result is not None:
                 self._results.setdefault(unit.owner, {})[unit.fold] = result
         return dict(sorted(self._results.pop(owner, {}).items()))

@@ -5,3 +5,5 @@ import os
 # Read by MLflow when it is imported: nothing of a study leaves the machine, and no log of its set-up.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+# A server that is away is asked again by us, while training goes on; MLflow's own patience is minutes a call.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import filelock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE, ErrorCode
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
 
 from harness.errors import InputError
 from harness.location import store_uri
+from harness.store.condition import (
+    SQLITE,
+    StoreTroubleError,
+    locked_by_another,
+    require_sound,
+    require_writable,
+)
 from harness.store.interrupts import interrupts_held
 
 # It prints the traceback of every failed query, which is raised and told anyway.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
-_SQLITE = "sqlite:///"
-PATIENCE_S = 10.0  # with another program that has locked the store which is to be opened
 # The kind of experiment, as MLflow's interface names it: model training, not a chat application.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -44,23 +49,49 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The database's file of a SQLite store; None for a server."""
-        return None if self.folder is None else Path(self.uri.removeprefix(_SQLITE))
+        return None if self.folder is None else Path(self.uri.removeprefix(SQLITE))
 
     def experiment(self, study: str) -> str:
         """Id of the study's MLflow experiment, created on first use with its artifacts beside the store."""
         with self.exclusive():
-            found = self.client.get_experiment_by_name(study)
+            found = self.existing(study)
             if found is not None:
-                if found.lifecycle_stage != "active":
-                    raise InputError(
-                        "study",
-                        study,
-                        "a study whose MLflow experiment is not deleted",
-                        f"restore experiment {study!r} in MLflow, or choose another study name",
-                    )
-                return str(found.experiment_id)
+                return found
             location = None if self.folder is None else (self.folder / "artifacts" / study).as_uri()
             return str(self.client.create_experiment(study, artifact_location=location, tags=_EXPERIMENT_TAGS))
+
+    def existing(self, study: str) -> str | None:
+        """Id of the study's experiment, to be written to; None where there is none.
+
+        Raises:
+            InputError: it was deleted, or begun with the store elsewhere.
+        """
+        found = self.client.get_experiment_by_name(study)
+        if found is None:
+            return None
+        if found.lifecycle_stage != "active":
+            raise InputError(
+                "study",
+                study,
+                "a study whose MLflow experiment is not deleted",
+                f"restore experiment {study!r} in MLflow, or choose another study name",
+            )
+        self._require_in_place(study, found.artifact_location)
+        return str(found.experiment_id)
+
+    def _require_in_place(self, study: str, location: str) -> None:
+        """Refuse to write to a study of a store that was moved: its artifacts would go where it was before."""
+        address = urlparse(location)
+        place = Path(unquote(address.path))
+        if self.folder is None or address.scheme != "file" or place.exists():
+            return
+        if place != self.folder / "artifacts" / study:
+            raise InputError(
+                "study",
+                study,
+                f"a study that was begun with the store where it is now, in {self.folder}",
+                "choose another study name, which takes finished folds from this one; it can be read as it is",
+            )
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -71,22 +102,36 @@ class Store:
         with _locked(self.folder):
             yield
 
-    def trouble(self, error: BaseException) -> InputError | None:
+    def trouble(self, error: BaseException) -> StoreTroubleError | None:
         """What to tell of an error that says the store stopped answering; None for any other error."""
-        if not isinstance(error, MlflowException):
+        if isinstance(error, StoreTroubleError):
+            return error
+        if not isinstance(error, MlflowException) or not self._away(error):
             return None
-        reason = str(error).splitlines()[0]
-        if error.error_code != ErrorCode.Name(TEMPORARILY_UNAVAILABLE) and not reason.startswith("API request to"):
-            return None
+        return self._trouble_of(error)
+
+    def trouble_writing(self, error: Exception) -> StoreTroubleError | None:
+        """The same for what a call of the store alone raised, the disk's or network's own errors among them."""
+        return self._trouble_of(error) if isinstance(error, OSError) else self.trouble(error)
+
+    def _trouble_of(self, error: Exception) -> StoreTroubleError:
+        reason = _first_line(error)
         if self.folder is None:
             return _no_answer(self.uri, error)
         if "database is locked" in reason:
-            return _locked_by_another(self.uri.removeprefix(_SQLITE), reason)
-        return InputError(
+            return locked_by_another(self.uri.removeprefix(SQLITE), reason)
+        return StoreTroubleError(
             "tracking.uri",
             self.uri,
             "a SQLite store that can be read and written throughout",
             f"make room for it and make it writable, then run the same command again ({reason})",
+        )
+
+    def _away(self, error: MlflowException) -> bool:
+        """Whether it is the store's trouble and not ours; a server tells its database's as an internal error."""
+        codes = [TEMPORARILY_UNAVAILABLE, *([INTERNAL_ERROR] if self.folder is None else [])]
+        return error.error_code in [ErrorCode.Name(code) for code in codes] or _first_line(error).startswith(
+            "API request to"
         )
 
     @contextmanager
@@ -106,27 +151,45 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
 
     Args:
         uri: an MLflow tracking URI; the project's own SQLite store by default.
-        create: start the default store when there is none; without it that is an error.
+        create: start the default store when there is none, and be ready to write; without it a store that is not
+            there is an error, and one that is there is only read, and need not be writable.
 
     Raises:
-        InputError: the folder cannot be written, or the store is locked, corrupt or out of reach.
+        InputError: the folder cannot be written, or the store is locked, corrupt, of another MLflow, or out of reach.
     """
     uri = uri or store_uri()
-    if not uri.startswith(_SQLITE):
+    if not uri.startswith(SQLITE):
         client = MlflowClient(uri)
         _probe(client, uri)
         return Store(uri, None, client)
-    path = Path(uri.removeprefix(_SQLITE)).expanduser().resolve()
-    uri = f"{_SQLITE}{path}"
-    if not create and not path.exists():
+    path = Path(uri.removeprefix(SQLITE)).expanduser().resolve()
+    uri = f"{SQLITE}{path}"
+    if "?" in uri:  # what follows it is no part of the file's name in an address
+        raise InputError("tracking.uri", uri, "the path of a file, without ?", "rename the folder, or choose another")
+    if not create:
+        return _open_to_read(path, uri)
+    require_writable(path.parent)
+    with _locked(path.parent), interrupts_held():  # the first use makes the tables, another process's perhaps
+        require_sound(path)
+        client = MlflowClient(uri)
+        _probe(client, uri)
+    return Store(uri, path.parent, client)
+
+
+def _open_to_read(path: Path, uri: str) -> Store:
+    if not path.exists():
         raise InputError(
             "store", str(path), "a store that holds a study", "run one first (make study), or name one with --uri"
         )
-    _require_writable(path.parent)
-    _require_sound(path)
-    with _locked(path.parent), interrupts_held():  # the first use makes the tables
-        client = MlflowClient(uri)
-        _probe(client, uri)
+    try:
+        require_sound(path, write=False)
+    except InputError:
+        if not os.access(path.parent, os.W_OK):
+            raise
+        with _locked(path.parent):  # it may be just being begun
+            require_sound(path, write=False)
+    client = MlflowClient(uri)  # SQLite itself reads where it cannot write
+    _probe(client, uri)
     return Store(uri, path.parent, client)
 
 
@@ -136,7 +199,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout as error:
-        raise InputError(
+        raise StoreTroubleError(
             "tracking.uri",
             lock.lock_file,
             "a store that other harness processes let go of within two minutes",
@@ -148,59 +211,17 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _locked_by_another(path: str, reason: str) -> InputError:
-    return InputError(
-        "tracking.uri",
-        path,
-        "a SQLite store that is not locked by another program",
-        f"end the program that holds it, or set tracking.uri to another store (SQLite: {reason})",
-    )
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
-def _no_answer(uri: str, error: Exception) -> InputError:
-    return InputError(
+def _no_answer(uri: str, error: BaseException) -> StoreTroubleError:
+    return StoreTroubleError(
         "tracking.uri",
         uri,
         "a tracking store that answers",
-        f"check the address and that the server runs ({str(error).splitlines()[0]})",
+        f"check the address and that the server runs ({_first_line(error)})",
     )
-
-
-def _require_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".write-probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            "tracking.uri",
-            str(folder),
-            "a folder this user can write to",
-            f"make it writable, or set HARNESS_STORE or tracking.uri elsewhere ({error.strerror or error})",
-        ) from error
-
-
-def _require_sound(path: Path) -> None:
-    """Look at the file with SQLite itself: its message is plain where MLflow's is a page long."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    try:
-        connection = sqlite3.connect(path, timeout=PATIENCE_S)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.rollback()
-        finally:
-            connection.close()
-    except sqlite3.OperationalError as error:
-        raise _locked_by_another(str(path), str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise InputError(
-            "tracking.uri",
-            str(path),
-            "an intact MLflow SQLite store",
-            f"move the file away and start a new store, or restore a copy; nothing was changed (SQLite: {error})",
-        ) from error
 
 
 def _probe(client: MlflowClient, uri: str) -> None:

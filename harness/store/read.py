@@ -178,7 +178,13 @@ def artifact_text(store: Store, run: Run, name: str) -> str:
 def _artifact(store: Store, run: Run, name: str) -> bytes:
     """The content of the artifact's file: read in place when the store is local, else fetched."""
     location = urlparse(run.info.artifact_uri)
-    if location.scheme == "file":
-        return (Path(unquote(location.path)) / name).read_bytes()
-    with TemporaryDirectory() as folder:
-        return Path(store.client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+    if location.scheme != "file":
+        with TemporaryDirectory() as folder:
+            return Path(store.client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+    file = Path(unquote(location.path)) / name
+    if store.folder is None or file.exists():
+        return file.read_bytes()
+    # The addresses are absolute: of a store that was moved, the artifacts lie where it is now.
+    here = store.folder / "artifacts"
+    moved = (here / run.data.tags.get("study", "") / str(run.info.run_id) / "artifacts" / name).resolve()
+    return (moved if moved.is_relative_to(here) and moved.exists() else file).read_bytes()

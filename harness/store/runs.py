@@ -47,23 +47,28 @@ def finished_values(store: Store, experiments: Sequence[str], name: str, **tags:
     if store.file is not None:
         with suppress(sqlite3.Error):
             return frozenset(read_values(store.file, experiments, tags, name))
-    found = _search(store, experiments, tags, " and attributes.status = 'FINISHED'")
+    found = _search(store, experiments, tags, "attributes.status = 'FINISHED'")
     return frozenset(run.data.tags[name] for run in found)
 
 
 def _search(store: Store, experiments: Sequence[str], tags: Mapping[str, str], more: str = "") -> list[Run]:
-    quotes = {name: '"' if "'" in value else "'" for name, value in tags.items()}  # a file's name may hold either
-    condition = " and ".join(f"tags.`{name}` = {quotes[name]}{value}{quotes[name]}" for name, value in tags.items())
+    # A value stands in quotes that it does not hold itself; one that holds both is compared here.
+    parts = [f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items() if _quoted(value)]
+    condition = " and ".join([*parts, *([more] if more else [])])
     runs: list[Run] = []
     token = None
     while True:
         page = store.client.search_runs(
-            list(experiments), condition + more, order_by=["attributes.start_time DESC"], page_token=token
+            list(experiments), condition, order_by=["attributes.start_time DESC"], page_token=token
         )
         runs += page
         token = page.token
         if not token:
-            return runs
+            return [run for run in runs if all(run.data.tags.get(name) == value for name, value in tags.items())]
+
+
+def _quoted(value: str) -> str:
+    return next((f"{mark}{value}{mark}" for mark in "'\"" if mark not in value and "\\" not in value), "")
 
 
 def process_tags() -> dict[str, str]:
@@ -74,18 +79,22 @@ def process_tags() -> dict[str, str]:
 
 
 def alive(run: Run) -> bool:
-    """Whether the process that writes this run still runs, as far as this machine can tell.
+    """Whether the process that writes this run still runs, see `alive_process`."""
+    return run.info.status == "RUNNING" and alive_process(run.data.tags, run.info.start_time / 1000)
+
+
+def alive_process(tags: Mapping[str, str], since: float) -> bool:
+    """Whether another process, of which these are the `process_tags`, still runs, as far as this machine can tell.
 
     A process of this host is the writer only if it also started when the writer did, for process ids are
     given again. Where there is no ``/proc`` (macOS), or in a run recorded without the start, the id alone
-    decides. A run of another host counts as alive until it has been silent for `SILENT_H` hours.
+    decides. One of another host counts as alive until it has been silent for `SILENT_H` hours.
+
+    Args:
+        since: its last sign of life where the tags have no heartbeat, in seconds.
     """
-    tags = run.data.tags
-    if run.info.status != "RUNNING":
-        return False
     if tags.get("host") != socket.gethostname():
-        last_sign = float(tags.get("heartbeat", run.info.start_time / 1000))
-        return time.time() - last_sign < SILENT_H * 3600
+        return time.time() - float(tags.get("heartbeat", since)) < SILENT_H * 3600
     pid = int(tags.get("pid", "0"))
     if pid in (0, os.getpid()) or not _exists(pid):
         return False

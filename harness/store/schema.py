@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 HISTORY = "history.parquet"
@@ -12,7 +13,23 @@ FOLDS = "folds.json"
 CONFIG = "config.yaml"
 GROUP = "group.json"
 PARENT = "mlflow.parentRunId"
+SPOOLED = "spool"  # tag of a job's run: the spooled job it is written from
 _TAG, _TAG_NAME = 5000, 250  # characters
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job ended.
+
+    Attributes:
+        status: FINISHED, FAILED or KILLED, as MLflow calls it.
+        error: its kind and message.
+        traceback: of the error.
+    """
+
+    status: str
+    error: str = ""
+    traceback: str = ""
 
 
 def loggable(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
@@ -23,7 +22,7 @@ from harness.records import EpochRecord, FoldResult, JobResult
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.runs import alive, close_children, find_runs, process_tags
-from harness.store.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, flatten, loggable
+from harness.store.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, SPOOLED, End, flatten, loggable
 
 _FLUSH_S = 5.0  # a long fold shows in the UI while it trains
 _BEAT_S = 60.0
@@ -41,6 +40,7 @@ class JobWriter:
 
     Args:
         resume: take up the job's unfinished run, if it has one.
+        key: of the spooled job; a run that has it as its tag is taken up in any case.
         clock: seconds; replaced in tests.
     """
 
@@ -50,9 +50,10 @@ class JobWriter:
         description: JobDescription,
         *,
         resume: bool = True,
+        key: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._client, self._job = store, store.client, description
+        self._store, self._client, self._job, self._key = store, store.client, description, key
         self._experiment = store.experiment(description.study)
         self._params = [
             Param(key, str(value)[:_PARAM_CHARACTERS]) for key, value in flatten(description.settings).items()
@@ -62,27 +63,40 @@ class JobWriter:
         self._flushed = self._beaten = clock()
         self._child: Run | None = None
         with store.exclusive():  # of two processes that find one dead run, one takes it up
-            taken_up = self._resume_parent() if resume else None
+            taken_up = self._resume_parent(resume)
             self._new = taken_up is None
             self._parent = taken_up or self._new_parent()
         self.run_id = str(self._parent.info.run_id)
 
-    def _resume_parent(self) -> Run | None:
+    def _resume_parent(self, resume: bool) -> Run | None:
         """Take up the job's unfinished run, if it has one that no living process writes."""
+        own = (
+            [] if self._key is None else find_runs(self._store, [self._experiment], kind="job", **{SPOOLED: self._key})
+        )
+        for twin in own[1:]:  # where a server's answer was lost, MLflow asked again
+            self._client.set_terminated(str(twin.info.run_id), "KILLED")
         same = {"job_hash": self._job.identity.job, "method": self._job.method}
-        for run in find_runs(self._store, [self._experiment], kind="job", **same):
-            if run.info.status != "FINISHED" and not alive(run):
-                run_id = str(run.info.run_id)
-                close_children(self._store, self._experiment, run_id)
-                self._client.update_run(run_id, status="RUNNING")
-                self._log(run_id, tags={**process_tags(), **self._job.own_tags})
-                if "error" in run.data.tags:
-                    self._client.delete_tag(run_id, "error")
-                return run
+        others = find_runs(self._store, [self._experiment], kind="job", **same) if resume and not own else []
+        for run in own[:1] or [one for one in others if one.info.status != "FINISHED" and not alive(one)]:
+            run_id = str(run.info.run_id)
+            close_children(self._store, self._experiment, run_id)
+            self._client.update_run(run_id, status="RUNNING")
+            self._log(run_id, tags={**process_tags(), **self._own_tags()})
+            if "error" in run.data.tags:
+                self._client.delete_tag(run_id, "error")
+            return run
         return None
 
+    def _own_tags(self) -> dict[str, str]:
+        return {**self._job.own_tags, **({} if self._key is None else {SPOOLED: self._key})}
+
+    def recorded(self) -> frozenset[str]:
+        """Hashes of the job's own folds that are recorded."""
+        runs = find_runs(self._store, [self._experiment], **{PARENT: self.run_id})
+        return frozenset(run.data.tags["fold_hash"] for run in runs if run.info.status == "FINISHED")
+
     def _new_parent(self) -> Run:
-        run = self._create(self._job.name, {**self._job.own_tags, "kind": "job", **self._job.tags()})
+        run = self._create(self._job.name, {**self._own_tags(), "kind": "job", **self._job.tags()})
         self._log(str(run.info.run_id), params=self._params)
         self._artifacts(run, {CONFIG: self._job.config_text, GROUP: json.dumps(dict(self._job.config), indent=1)})
         return run
@@ -178,6 +192,8 @@ class JobWriter:
                 metrics += [Metric(f"{name}/{suffix}", value, now, int(epoch)) for epoch, value in finite.items()]
         self._log(self.run_id, metrics if self._new else self._missing(metrics), tags=_summary(result.folds))
         self._artifacts(self._parent, {FOLDS: folds_text(result.folds)}, result.folds)
+        if self._store.folder is None:  # a server whose answer was lost may have opened a run twice
+            close_children(self._store, self._experiment, self.run_id)
         self._client.set_terminated(self.run_id, "FINISHED")
 
     def _missing(self, metrics: Sequence[Metric]) -> list[Metric]:
@@ -186,28 +202,16 @@ class JobWriter:
         stored = {(name, point.step) for name in logged for point in self._client.get_metric_history(self.run_id, name)}
         return [metric for metric in metrics if (metric.key, metric.step) not in stored]
 
-    def fail(self, error: BaseException) -> bool:
-        """Close the open runs as FAILED with the traceback, or KILLED when the user interrupted.
-
-        Returns:
-            Whether the store took it; if not, the runs stay RUNNING until another process takes the job up.
-        """
-        try:
-            self._close(error)
-        except Exception:  # whatever the store's trouble is, it must not hide why the job ended
-            return False
-        return True
-
-    def _close(self, error: BaseException) -> None:
-        status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+    def close(self, end: End) -> None:
+        """Close the open runs as FAILED with the traceback, or as KILLED."""
         if self._child is not None:
             self._flush()
-            self._client.set_terminated(str(self._child.info.run_id), status)
+            self._client.set_terminated(str(self._child.info.run_id), end.status)
         close_children(self._store, self._experiment, self.run_id)  # one interrupted while it was being opened
-        if status == "FAILED":
-            self._artifacts(self._parent, {"traceback.txt": "".join(traceback.format_exception(error))})
-            self._log(self.run_id, tags={"error": f"{type(error).__name__}: {error}"[:5000]})
-        self._client.set_terminated(self.run_id, status)
+        if end.status == "FAILED":
+            self._artifacts(self._parent, {"traceback.txt": end.traceback})
+            self._log(self.run_id, tags={"error": end.error[:5000]})
+        self._client.set_terminated(self.run_id, end.status)
 
     def _artifacts(self, run: Run, texts: Mapping[str, str], folds: Sequence[FoldResult] = ()) -> None:
         with tempfile.TemporaryDirectory() as folder:

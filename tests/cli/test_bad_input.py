@@ -218,7 +218,7 @@ def test_half_a_store(call: Call, demo: Path, store: Path) -> None:
 
 
 def test_a_locked_store(call: Call, store: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.store.connect.PATIENCE_S", 0.5)
+    monkeypatch.setattr("harness.store.condition.PATIENCE_S", 0.5)
     call("plan", *RUN[1:])
     connection = sqlite3.connect(empty / "mlflow.db", isolation_level=None)
     try:

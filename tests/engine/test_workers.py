@@ -16,6 +16,7 @@ from harness.engine.workers import Unit, WorkerDeathError, Workers
 from harness.plan.identity import in_lanes
 from harness.records import FoldResult
 from harness.store.connect import open_store
+from harness.store.spooling.spool import spool_of
 from harness.train.programs import Programs
 
 TWO = ("engine=local", "engine.workers=2")
@@ -97,7 +98,7 @@ def test_a_lane_s_result_does_not_stand_in_for_a_worker_s(store: Path, monkeypat
     jobs = resolve(compose([*SWEEP[1:], *TWO]))
     hashes = jobs[0].description.identity.folds
     known = {in_lanes(hashes[1]), hashes[2]}
-    ahead = FoldsAhead(jobs, open_store(), known, Programs(), print)
+    ahead = FoldsAhead(jobs, open_store(), known, Programs(), print, spool_of(open_store()))
     try:
         assert list(ahead.results(0)) == [1, 3]
     finally:

@@ -12,51 +12,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import PARENT, SMALL, client, finished_folds, harness, history, rows, runs
 from mlflow import MlflowClient
+from quick_jobs import EPOCHS, FOLDS, QUIET, loss_of, quick_job
 from rich.console import Console
 
-from harness.cli.jobs.compose import compose
-from harness.cli.jobs.resolve import ResolvedJob, resolve
 from harness.cli.sweep.execute import execute
-from harness.plan.row_order import row_order
 from harness.records import EpochRecord
 from harness.store.connect import open_store
 from harness.store.write import JobWriter
-from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained
-from harness.train.methods.ingredients import Ingredients
-from harness.train.trainee import Trainee
 
-FOLDS, EPOCHS = 3, 2
 TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step having count(*) > 1"
-QUIET = Console(stderr=True, quiet=True)
-
-
-def loss_of(fold: int, epoch: int) -> float:
-    return 1 / (fold + epoch / 7)
-
-
-def counting(trainee: Trainee) -> object:
-    """A method that takes no time, so that nearly all of a job is what the store takes."""
-
-    def train(plan: FoldPlan, on_epoch: OnEpoch) -> Trained:
-        for epoch in range(1, plan.epochs + 1):
-            on_epoch(EpochRecord(epoch, {"train/loss": loss_of(plan.fold, epoch), "time/epoch_s": 0.1}))
-        return Trained(row_order(plan.train, plan.epochs, plan.seed, "none"))
-
-    return train
-
-
-def quick_job(seed: int) -> ResolvedJob:
-    choices = (f"seed={seed}", f"cv.folds={FOLDS}", f"epochs={EPOCHS}", "study=hasty")
-    (resolved,) = resolve(compose([*SMALL, *choices]))
-    method = Method("counting", Ingredients(), counting)  # type: ignore[arg-type]
-    return replace(resolved, job=replace(resolved.job, method=method))
 
 
 @contextmanager

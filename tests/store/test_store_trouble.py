@@ -1,4 +1,4 @@
-"""A store that another program locks after the command has opened it."""
+"""A store that another program locks after the command has opened it: training goes on, what is finished waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, finished_folds, harness, ids, rows, run_harness, runs
+from command_line import SMALL, finished_folds, harness, ids, rows, runs
 from programs import Program
 from rich.console import Console
 
@@ -67,7 +67,7 @@ def wait_for(file: Path, process: Program) -> None:
 
 @pytest.mark.slow  # it waits a minute
 def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
-    """MLflow waits 20 seconds for a lock, and again where the failed job would be closed."""
+    """MLflow waits 20 seconds for a lock."""
     (tmp_path / "own_waiting_loop.py").write_text(WAITING)
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "waiting.yaml").write_text("_target_: own_waiting_loop.loop\n")
@@ -77,22 +77,15 @@ def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
     wait_for(tmp_path / "waiting", process)
     with locked(store):
         (tmp_path / "go").touch()
-        while "fix:" not in process.said[1]:
+        while "4 wait for the store" not in process.said[1]:  # of six folds, one was recorded before
             assert process.poll() is None, process.said
             time.sleep(0.1)
     out, told = process.communicate(timeout=300)
-    assert process.returncode == 1, told
+    assert process.returncode == 0, told
     assert "Traceback" not in told + out
-    for words in ("FAILED waiting", "error: tracking.uri", f"received: {store}", "not locked by another program"):
+    told = " ".join(told.split())
+    for words in ("training goes on", "the store is back", "2 jobs finished, 6 folds trained, 0 taken from the store"):
         assert words in told, told
-    assert "end the program that holds it" in " ".join(told.split())
-    jobs = {run.data.tags["method"]: run for run in runs(store, "job")}
-    assert finished_folds(store, jobs["waiting"]) == [1], "what was recorded before stays"
-    assert jobs["tape"].info.status == "FINISHED", "the next job found the store free again"
-
-    code, _, err = run_harness(*command, store=store, cwd=tmp_path)
-    assert code == 0, err
-    assert "2 folds trained, 4 taken from the store" in err
     jobs = {run.data.tags["method"]: run for run in runs(store, "job")}
     assert {run.info.status for run in jobs.values()} == {"FINISHED"}
     assert [finished_folds(store, run) for run in jobs.values()] == [[1, 2, 3]] * 2

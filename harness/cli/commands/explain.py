@@ -75,7 +75,7 @@ def _explain(mixture: Mixture, options: argparse.Namespace, epoch: Epoch, study:
     _announce(mixture, jobs, options, console)
     outcome = execute(jobs, store, console)
     console.print(outcome.summary(), highlight=False)
-    if outcome.failures:
+    if outcome.incomplete:
         return 1
     with store.plain_errors():
         attribution = explain(

@@ -67,14 +67,12 @@ def _write_one(options: argparse.Namespace) -> Path:
     if options.study in KEYS and not (options.store or options.uri):
         report, folder = _of_article(options.study), store_folder()
     else:
+        from harness.cli.sweep.conclude import beside
         from harness.store.connect import open_store
         from harness.store.read import read_study
 
         store = open_store(options.uri, create=False)
-        report, folder = (
-            study_page(store, options.study, read_study(store, options.study)),
-            store.folder or store_folder(),
-        )
+        report, folder = study_page(store, options.study, read_study(store, options.study)), beside(store)
     return save_page(report, options.out or folder / "reports" / page_name(options.study))
 
 

@@ -25,7 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     outcome = execute(jobs, store, console)
     compared = True
     # Where nothing finished, now or before, the summary says why; that there is nothing to compare is no news.
-    for study in dict.fromkeys(job.description.study for job in jobs) if outcome.finished else ():
+    for study in (
+        dict.fromkeys(job.description.study for job in jobs) if outcome.finished and not outcome.waiting else ()
+    ):
         try:
             with store.plain_errors():
                 conclude(
@@ -36,4 +38,4 @@ def main(arguments: Sequence[str]) -> int:
             console.print(f"no comparison of {study}; {message(error)}", highlight=False, soft_wrap=True)
     console.print(outcome.summary(), highlight=False)
     sys.stdout.flush()
-    return 1 if outcome.failures or not compared else 0
+    return 1 if outcome.incomplete or not compared else 0

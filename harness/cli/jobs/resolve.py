@@ -37,7 +37,7 @@ from harness.train.precision import check_precision, model_in, optimizer_in
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # Settings that say where and whether to work, not what to compute.
-_NOT_TRAINING = ("study", "tracking", "force", "experiment", "engine")
+_NOT_TRAINING = ("study", "tracking", "force", "on_error", "experiment", "engine")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ class ResolvedJob:
     description: JobDescription
     force: bool
     tracking_uri: str | None
+    spool: str | None = None
     vectorize: bool | str = False
     workers: int = 1
     composition: Composition | None = None
+    on_error: str = "continue"
 
 
 @own_output()
@@ -105,9 +107,9 @@ def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
             stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
     require_method(job, shared.built[signature])
     described = _describe(composition, dataset, folds)
-    where, engine = settings["tracking"]["uri"], settings["engine"]
-    return ResolvedJob(job, described, settings["force"], where, engine["vectorize"], worker_count(engine),
-                       composition)  # fmt: skip
+    where, engine = settings["tracking"], settings["engine"]
+    return ResolvedJob(job, described, settings["force"], where["uri"], where["spool"], engine["vectorize"],
+                       worker_count(engine), composition, settings["on_error"])  # fmt: skip
 
 
 def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -137,6 +139,10 @@ def _require_scalars(settings: Mapping[str, Any]) -> None:
     for name in ("jit_compile", "gradient_statistics", "force"):
         _require(name, settings[name], lambda value: isinstance(value, bool), "true or false", False)
     require_engine(settings["engine"])
+    wishes = ("continue", "stop")
+    _require("on_error", settings["on_error"], lambda value: value in wishes, "continue or stop", "stop")
+    spool = settings["tracking"]["spool"]
+    _require("tracking.spool", spool, lambda value: value is None or isinstance(value, str), "a folder", "spool")
     plain = "letters, digits, '.', '_' and '-'"
     _require("study", settings["study"], _plain_name, plain, "my_study")
 

@@ -21,6 +21,7 @@ from harness.records import FoldResult
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.read import methods_of
+from harness.store.spooling.spool import Spool, SpooledFold, SpooledJob
 from harness.train.programs import Programs
 
 CHOSEN = "engine.vectorize.chosen"
@@ -36,6 +37,7 @@ class FoldsAhead:
         programs: of the sweep.
         say: is told what was chosen.
         quiet: called before something is timed, until nothing else of the sweep is at work.
+        spool: has what is trained before its job's turn comes.
     """
 
     def __init__(
@@ -45,22 +47,25 @@ class FoldsAhead:
         known: Container[str],
         programs: Programs,
         say: Callable[[str], None],
+        spool: Spool,
         quiet: Callable[[], None] = lambda: None,
     ) -> None:
         workers = jobs[0].workers
         self.allowed = workers == 1 and _allowed(jobs, store)
-        self._known = known
+        self._known, self._jobs, self._spool = known, jobs, spool
+        self._spooled: dict[int, SpooledJob] = {}
         self._ahead: Ahead | Workers | None = None
         if self.allowed:
             missing = [(job.job, frozenset(self._missing(job))) for job in jobs]
-            self._ahead = Ahead(missing, programs, always=jobs[0].vectorize is True, say=say, quiet=quiet)
+            always = jobs[0].vectorize is True
+            self._ahead = Ahead(missing, programs, always=always, say=say, quiet=quiet, keep=self._keep)
         elif workers > 1:
             from harness.cli.sweep.unit import train_unit
 
             units = [
                 Unit(owner, fold, job.composition) for owner, job in enumerate(jobs) for fold in self._missing(job)
             ]
-            self._ahead = Workers(units, train_unit, min(workers, max(1, len(units))), say)
+            self._ahead = Workers(units, train_unit, min(workers, max(1, len(units))), say, self._keep)
 
     def results(self, owner: int) -> Mapping[int, FoldResult | WorkerDeathError]:
         """Of the folds of a job that were trained ahead, by number."""
@@ -70,6 +75,21 @@ class FoldsAhead:
         """How the folds of a job that were missing were to be trained, and why, as a tag of its run."""
         found = self._ahead.chosen.get(owner) if isinstance(self._ahead, Ahead) else None
         return {} if found is None else {CHOSEN: found}
+
+    def spooled(self, owner: int) -> SpooledJob | None:
+        """What the spool has of a job whose turn comes now."""
+        return self._spooled.pop(owner, None)
+
+    def left(self) -> list[SpooledJob]:
+        """What the spool has of jobs whose turn will not come."""
+        return [self._spooled.pop(owner) for owner in sorted(self._spooled)]
+
+    def _keep(self, owner: int, result: FoldResult) -> None:
+        job = self._jobs[owner]
+        description = as_lanes(job.description, set() if result.lanes is None else {result.fold}, {})
+        if owner not in self._spooled:
+            self._spooled[owner] = self._spool.open(description, resume=not job.force)
+        self._spooled[owner].put(SpooledFold(result, description.identity.folds[result.fold]))
 
     def close(self) -> None:
         """Train no more; what is in hand is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
         print_table(comparisons[0], output)
     drawn = save_summary_figures(jobs, figure_folder(store, study), sweeps[:1]) if figures else []
     page = (
-        [save_page(study_page(store, study, jobs), _beside(store) / "reports" / page_name(study))]
+        [save_page(study_page(store, study, jobs), beside(store) / "reports" / page_name(study))]
         if figures and sweeps
         else []
     )
@@ -62,12 +63,14 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
 
 
 def figure_folder(store: Store, study: str) -> Path:
-    """Where a study's figures go: beside a local store, else in the default store's folder."""
-    return _beside(store) / "figures" / study
+    """Where a study's figures go: beside a local store that can be written, see `beside`."""
+    return beside(store) / "figures" / (file_word(study)[:200] or "study")
 
 
-def _beside(store: Store) -> Path:
-    return store.folder or store_folder()
+def beside(store: Store) -> Path:
+    """Where files about a store go: its folder; the default store's for a server; here, where it is only to be read."""
+    folder = store.folder or store_folder()
+    return folder if store.folder is None or os.access(folder, os.W_OK) else Path.cwd()
 
 
 def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:

@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
 from harness.cli.jobs.names import named
 from harness.cli.jobs.resolve import ResolvedJob
+from harness.cli.sweep.account import (
+    Sweep,
+    Written,
+    run_in_words,
+    settle,
+    sync_command,
+    tell_failure,
+    tell_lost,
+    tell_open,
+)
 from harness.cli.sweep.ahead import FoldsAhead, as_lanes
 from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
-from harness.cli.terminal.own_code import own_line, own_output
+from harness.cli.terminal.own_code import own_output
 from harness.engine.in_process import cross_validate
 from harness.engine.workers import WorkerDeathError
 from harness.errors import InputError, message
-from harness.records import EpochRecord, FoldResult, JobResult
-from harness.store.behind import JobRecord, Recorder
+from harness.records import EpochRecord, FoldResult
+from harness.store.condition import StoreTroubleError
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.interrupts import interrupts_held
 from harness.store.read import finished_folds, finished_hashes, finished_job, finished_jobs
+from harness.store.spooling.catch_up import sync
+from harness.store.spooling.job_record import JobRecord
+from harness.store.spooling.recorder import Recorder
+from harness.store.spooling.spool import SpoolError, spool_of
+from harness.train.job import Job
 from harness.train.methods.contract import FoldPlan
 from harness.train.programs import Programs
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """What the jobs of a command share."""
-
-    store: Store
-    recorder: Recorder
-    progress: SweepProgress
-    outcome: Outcome
-    programs: Programs
-    ahead: FoldsAhead
-    known: set[str]  # hashes of jobs and folds that the store has, or will have when all is written
-
-
-@dataclass(frozen=True)
-class _Written:
-    """A job that was trained and is being written."""
-
-    name: str
-    record: JobRecord
-    folds: Sequence[FoldResult]
-    reused: Container[int]
-
-
-def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outcome:
+def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console, *, patience_s: float = 60.0) -> Outcome:
     """Run every job; a failing one is recorded and the others go on.
+
+    Args:
+        patience_s: how long to wait at the end for a store that does not answer.
 
     Raises:
         InputError: the store stopped answering before anything was trained.
@@ -61,151 +57,170 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console) -> Outc
     """
     outcome, programs = Outcome(), Programs()
     total = sum(job.job.epochs * len(job.job.folds) for job in jobs)
+    spool = spool_of(store, jobs[0].spool)
     with own_output(), SweepProgress(console, total) as progress:
         with store.plain_errors(), interrupts_held():
+            for study in dict.fromkeys(job.description.study for job in jobs):
+                store.existing(study)
+            sync(store, spool, progress.say)
             described = named([job.description for job in jobs], store)
             jobs = [replace(job, description=description) for job, description in zip(jobs, described, strict=True)]
             studies = dict.fromkeys(job.description.study for job in jobs)
             known = {*finished_hashes(store), *finished_jobs(store, studies)}
-            recorder = Recorder(store)
-            ahead = FoldsAhead(jobs, store, frozenset(known), programs, progress.say, recorder.drain)
+            recorder = Recorder(store, spool, progress.say)
+            say, quiet = progress.say, partial(recorder.settle, 0.0)
+            ahead = FoldsAhead(jobs, store, frozenset(known), programs, say, spool, quiet)
         with closing(ahead), recorder:
-            sweep = _Sweep(store, recorder, progress, outcome, programs, ahead, known)
-            _run_jobs(jobs, sweep)
+            sweep = Sweep(store, recorder, progress, outcome, programs, ahead, known)
+            _run_jobs(jobs, sweep, patience_s)
+    outcome.spool = f"{spool.folder}; {sync_command(store, jobs[0].spool)} records them"
     return outcome
 
 
-def _run_jobs(jobs: Sequence[ResolvedJob], sweep: _Sweep) -> None:
-    written: deque[_Written] = deque()
-    progress, outcome = sweep.progress, sweep.outcome
+def _run_jobs(jobs: Sequence[ResolvedJob], sweep: Sweep, patience_s: float) -> None:
+    written: deque[Written] = deque()
+    put_off: list[tuple[int, ResolvedJob]] = []
     try:
         for number, job in enumerate(jobs, start=1):
-            progress.job(f"job {number}/{len(jobs)} {job.description.name}")
-            counted = progress.counted
             try:
-                with sweep.store.plain_errors():
-                    written += _run_job(number - 1, job, sweep)
-            except InputError as error:
+                _take_turn(number, job, len(jobs), sweep, written)
+            except StoreTroubleError:
                 if number == 1:
                     raise
-                outcome.failures.append((job.description.name, str(error)))
-                progress.say(f"FAILED {job.description.name}; {message(error)}")
-                progress.skip(counted + job.job.epochs * len(job.job.folds) - progress.counted)
-            while written and written[0].record.done.is_set():
-                _settle(written.popleft(), sweep)
+                put_off.append((number, job))
+                sweep.progress.say(f"put off {job.description.name}: the store has folds of it, and does not answer")
+            if sweep.outcome.failures and job.on_error == "stop" and number < len(jobs):
+                sweep.progress.say(f"stopped, as on_error=stop asks: {len(jobs) - number} jobs were not begun")
+                return
+        if put_off:
+            sweep.recorder.settle(patience_s)
+        for number, job in put_off:
+            try:
+                _take_turn(number, job, len(jobs), sweep, written)
+            except StoreTroubleError as error:
+                tell_lost(error, job, 0, sweep)
+    except SpoolError as error:
+        name = job.description.name
+        sweep.outcome.failures.append((name, str(error)))
+        sweep.progress.say(f"stopped at {name}: what trains next could not be kept; {message(error)}")
+        patience_s = 0.0
+    except KeyboardInterrupt:
+        patience_s = 0.0
+        raise
     finally:  # what was trained before an interrupt is written, too
+        for spooled in sweep.ahead.left():
+            sweep.recorder.leave(spooled)
+        sweep.recorder.settle(patience_s)
         with interrupts_held():
             for one in written:
-                one.record.done.wait()
-                _settle(one, sweep)
+                settle(one, sweep)
+            sweep.outcome.waiting, sweep.outcome.waiting_folds = sweep.recorder.behind, sweep.recorder.waiting
 
 
-def _settle(job: _Written, sweep: _Sweep) -> None:
-    """Count a job of which all has been written, or could not be."""
-    if job.record.error is not None:
-        _tell_failure(job.record.error, job.record, job.name, sweep)
-        return
-    sweep.outcome.finished += 1
-    sweep.outcome.count([result for result in job.folds if result.fold in job.reused], reused=True)
-    sweep.outcome.count([result for result in job.folds if result.fold not in job.reused], reused=False)
+def _take_turn(number: int, job: ResolvedJob, jobs: int, sweep: Sweep, written: deque[Written]) -> None:
+    """Run a job, and settle those that have been written meanwhile.
+
+    Raises:
+        StoreTroubleError: the job needs what is in the store, which does not answer.
+    """
+    sweep.progress.job(f"job {number}/{jobs} {job.description.name}")
+    counted = sweep.progress.counted
+    try:
+        with sweep.store.plain_errors():
+            written += _run_job(job, sweep, number - 1)
+    except (StoreTroubleError, SpoolError):
+        raise
+    except InputError as error:
+        if number == 1:
+            raise
+        tell_lost(error, job, counted, sweep)
+    while written and written[0].record.done.is_set():
+        settle(written.popleft(), sweep)
 
 
-def _run_job(owner: int, resolved: ResolvedJob, sweep: _Sweep) -> list[_Written]:
+def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int) -> list[Written]:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
     ahead = sweep.ahead.results(owner)
     stored_lanes = sweep.ahead.stored(resolved)
     lanes = stored_lanes | {fold for fold, result in _trained(ahead).items() if result.lanes is not None}
     job, description = resolved.job, as_lanes(resolved.description, lanes, sweep.ahead.chosen(owner))
-    name, hashes = description.name, description.identity.folds
+    name = description.name
     record: JobRecord | None = None
-    with interrupts_held(lambda: _run_in_words(record, name)):
-        if not resolved.force and description.identity.job in sweep.known:
-            sweep.recorder.drain()
-            known = finished_job(sweep.store, description.study, description.identity.job, description.method)
-            if known is not None:
-                sweep.progress.skip(job.epochs * len(job.folds))
-                sweep.outcome.finished += 1
-                sweep.outcome.count(known.folds, reused=True)
-                return []
+    with interrupts_held(lambda: run_in_words(record, name)):
+        if not resolved.force and description.identity.job in sweep.known and _take_finished(description, job, sweep):
+            return []
         counted = sweep.progress.counted
         try:
-            record = JobRecord(sweep.recorder, description, resume=not resolved.force)
-            stored: dict[int, FoldResult] = {}
-            if not resolved.force and not sweep.known.isdisjoint(hashes.values()):
-                own = record.opened()
-                for result, run_id, parent in finished_folds(sweep.store, hashes, own).values():
-                    stored[result.fold] = result
-                    if parent != own:
-                        record.reuse_fold(result, run_id)
-                    sweep.progress.skip(job.epochs)
+            spooled = sweep.ahead.spooled(owner)
+            record = JobRecord(sweep.recorder, description, resume=not resolved.force, spooled=spooled)
+            stored = {} if resolved.force else _take_stored(description, job, record, sweep)
             results = _train(resolved, stored, record, sweep, ahead)
-            record.finish(_job_result(resolved, results, description))
+            record.finish(description.result(results))
         except KeyboardInterrupt as interrupt:
             if record is not None:
                 record.fail(interrupt)
-                _tell_open(record, name, sweep.progress)
+                tell_open(record, name, sweep.progress)
+            raise
+        except SpoolError as error:
+            if record is not None:
+                record.fail(error)
+            raise
+        except StoreTroubleError:
+            if record is not None:
+                record.give_up()
             raise
         except Exception as error:
             if record is None:
                 raise
             record.fail(error)
-            _tell_failure(error, record, name, sweep)
+            tell_failure(error, record, name, sweep)
             sweep.progress.skip(counted + job.epochs * len(job.folds) - sweep.progress.counted)
             return []
-        sweep.known.update(hashes.values(), [description.identity.job])
-        return [_Written(name, record, results, stored)]
+        sweep.known.update(description.identity.folds.values(), [description.identity.job])
+        return [Written(name, record, results, stored)]
 
 
-def _tell_open(record: JobRecord, name: str, progress: SweepProgress) -> None:
-    """Say what stays open where the store did not take the job's end."""
-    if not record.closed:
-        stays = f"{_run_in_words(record, name)} stays RUNNING in it"
-        progress.say(f"the store did not answer: {stays}; the same command takes it up again")
+def _take_finished(description: JobDescription, job: Job, sweep: Sweep) -> bool:
+    """Take a job from the store, if it has all of it."""
+    sweep.recorder.drain()
+    known = finished_job(sweep.store, description.study, description.identity.job, description.method)
+    if known is None:
+        return False
+    sweep.progress.skip(job.epochs * len(job.folds))
+    sweep.outcome.finished += 1
+    sweep.outcome.count(known.folds, reused=True)
+    return True
 
 
-def _run_in_words(record: JobRecord | None, name: str) -> str:
-    return f"run {record.run_id} of {name}" if record and record.run_id else ""
-
-
-def _job_result(resolved: ResolvedJob, folds: tuple[FoldResult, ...], description: JobDescription) -> JobResult:
-    job = resolved.job
-    return JobResult(
-        study=description.study,
-        method=description.method,
-        config=description.config,
-        epochs=job.epochs,
-        folds=folds,
-        dataset_digest=job.dataset.digest,
-        folds_digest=description.folds_digest,
-        control_of=description.control_of,
-    )
-
-
-def _tell_failure(error: Exception, record: JobRecord, name: str, sweep: _Sweep) -> None:
-    _tell_open(record, name, sweep.progress)
-    trouble = error if isinstance(error, InputError) else sweep.store.trouble(error)
-    if trouble is not None:
-        sweep.outcome.failures.append((name, str(trouble)))
-        sweep.progress.say(f"FAILED {name}, what was recorded before stays; {message(trouble)}")
-        return
-    first_line = next(iter(str(error).splitlines()), "")
-    place = own_line(error)
-    sweep.outcome.failures.append((name, f"{type(error).__name__}: {first_line}" + (f" ({place})" if place else "")))
-    where = f"is in run {record.run_id}" if record.closed else "is lost, for the store did not answer"
-    sweep.progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
+def _take_stored(description: JobDescription, job: Job, record: JobRecord, sweep: Sweep) -> dict[int, FoldResult]:
+    """Folds of a job that the store has."""
+    hashes, stored = description.identity.folds, dict[int, FoldResult]()
+    if sweep.known.isdisjoint(hashes.values()):
+        return stored
+    own = record.opened()
+    with sweep.store.plain_errors():
+        found = finished_folds(sweep.store, hashes, own)
+    for result, run_id, parent in found.values():
+        stored[result.fold] = result
+        if parent == own:
+            record.own_fold(result)
+        else:
+            record.reuse_fold(result, run_id)
+        sweep.progress.skip(job.epochs)
+    return stored
 
 
 def _train(
     resolved: ResolvedJob,
     found: dict[int, FoldResult],
     record: JobRecord,
-    sweep: _Sweep,
+    sweep: Sweep,
     ahead: Mapping[int, FoldResult | WorkerDeathError],
 ) -> tuple[FoldResult, ...]:
     job, progress = resolved.job, sweep.progress
 
     def held() -> AbstractContextManager[None]:
-        return interrupts_held(lambda: _run_in_words(record, resolved.description.name))
+        return interrupts_held(lambda: run_in_words(record, resolved.description.name))
 
     def on_epoch(fold: int, epoch: EpochRecord) -> None:
         with held():
@@ -221,7 +236,7 @@ def _train(
         with held():
             record.finish_fold(result)
         progress.skip(job.epochs - len(result.history))
-        progress.fold(result, len(job.folds))
+        progress.fold(result, len(job.folds), sweep.recorder.waiting)
         raise_noted()
 
     with interrupts_at_epochs() as raise_noted:

@@ -17,6 +17,14 @@ class Outcome:
     trained_folds: int = 0
     diverged_folds: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)  # jobs whose end the store has not taken
+    waiting_folds: int = 0
+    spool: str = ""  # where they wait, and the command that writes them
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether some job failed or is not in the store."""
+        return bool(self.failures or self.waiting)
 
     def count(self, folds: Iterable[FoldResult], *, reused: bool) -> None:
         """Add a job's folds."""
@@ -35,6 +43,11 @@ class Outcome:
         )
         if self.diverged_folds:
             text += f", {self.diverged_folds} diverged"
+        if self.waiting:
+            text += (
+                f"\nNOT YET RECORDED, for the store did not answer: {self.waiting_folds} folds of "
+                f"{', '.join(self.waiting)}. They wait in {self.spool}"
+            )
         for name, error in self.failures:
             text += f"\nFAILED {name}: {error}"
         return text

@@ -73,7 +73,7 @@ def save_text(text: str, file: Path) -> Path:
 
 def page_name(study: str) -> str:
     """A study may be called anything; its file is named by what every file system takes."""
-    return (file_word(study) or "study") + ".html"
+    return (file_word(study)[:200] or "study") + ".html"
 
 
 def today() -> str:

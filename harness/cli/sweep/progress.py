@@ -71,13 +71,14 @@ class SweepProgress:
         self._reused += epochs
         self._bar.update(self._task, advance=epochs)
 
-    def fold(self, result: FoldResult, folds: int) -> None:
-        """Tell a fold's end."""
+    def fold(self, result: FoldResult, folds: int, waiting: int = 0) -> None:
+        """Tell a fold's end, and how many wait for the store."""
         last = result.history[-1].metrics
         name = "val/loss" if "val/loss" in last else "train/loss"
         outcome = f"diverged at epoch {result.diverged_epoch}" if result.diverged_epoch else f"{name} {last[name]:.4g}"
+        waits = f", {waiting} wait for the store" if waiting else ""
         self._console.print(
-            f"{self._title}: fold {result.fold}/{folds}, {outcome}, {result.seconds:.1f} s{self._eta()}",
+            f"{self._title}: fold {result.fold}/{folds}, {outcome}, {result.seconds:.1f} s{waits}{self._eta()}",
             highlight=False,
             markup=False,
         )
