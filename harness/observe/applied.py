@@ -20,6 +20,7 @@ def applied(
     grads: Sequence[Any],
     then: Sequence[list[Any]],
     rate: Any,
+    after: Sequence[Any],
     state: Sequence[Any],
 ) -> tuple[Callable[[Sequence[np.ndarray]], Apply], list[Any]]:
     """How to make the event from the values of tensors, and these tensors.
@@ -31,9 +32,9 @@ def applied(
         grads: as handed over, one a variable.
         then: the model's trainable variables, and the optimizer's own variables, as they were before.
         rate: learning rate of this step.
+        after: the optimizer's own variables after.
         state: all state variables after.
     """
-    after = [tf.convert_to_tensor(variable) for variable in optimizer.variables]
     present = [place for place, grad in enumerate(grads) if grad is not None]
     counts = (len(present), *map(len, then), len(after), 1)
     set_to = tuple(settings(optimizer).items())

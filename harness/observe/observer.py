@@ -28,14 +28,13 @@ from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
 from harness.observe.applied import applied
 from harness.observe.events import Call, Event, Gradient, Loss
+from harness.observe.patching import replace
 from harness.observe.state import state_variables
 from harness.observe.tensors import array_of, symbolic, under_xla
 from harness.trees import Tree, leaves, like
 
-_LOSS_FUNCTIONS = (
-    *("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
-    *("mean_absolute_error", "mean_squared_error"),
-)
+_LOSS_FUNCTIONS = [f"{kind}_crossentropy" for kind in ("binary", "categorical", "sparse_categorical")]
+_LOSS_FUNCTIONS += ["mean_absolute_error", "mean_squared_error"]
 
 
 class XlaObservedError(Exception):
@@ -79,22 +78,16 @@ class Observer:
             yield
 
     def _patch(self, undo: ExitStack) -> None:
-        self._replace(undo, keras.Layer, "__call__", self._observed_entry)
-        self._replace(undo, self._model, "call", self._observed_call)
-        self._replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
+        replace(undo, keras.Layer, "__call__", self._observed_entry)
+        replace(undo, self._model, "call", self._observed_call)
+        replace(undo, keras.losses.Loss, "__call__", self._observed_loss)
         for module in {id(found): found for found in (keras.losses, tf.keras.losses)}.values():
             for name in (one for one in _LOSS_FUNCTIONS if hasattr(module, one)):
-                self._replace(undo, module, name, self._observed_loss_function)
-        self._replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
-        self._replace(undo, tf.GradientTape, "jacobian", self._unobserved)
-        self._replace(undo, BaseOptimizer, "apply", self._observed_apply)
-        self._replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
-
-    def _replace(self, undo: ExitStack, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-        own = name in vars(owner)
-        original = getattr(owner, name)
-        setattr(owner, name, wrap(original))
-        undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
+                replace(undo, module, name, self._observed_loss_function)
+        replace(undo, tf.GradientTape, "gradient", self._observed_gradient)
+        replace(undo, tf.GradientTape, "jacobian", self._unobserved)
+        replace(undo, BaseOptimizer, "apply", self._observed_apply)
+        replace(undo, LossScaleOptimizer, "apply", self._observed_apply)
 
     def _observed_entry(self, original: Any) -> Any:
         observer = self
@@ -207,7 +200,7 @@ class Observer:
     def _emit_gradient(
         self, target: Any, places: tuple[int, ...], gradients: Sequence[Any], by_outputs: Sequence[Any]
     ) -> None:
-        targets = [tf.convert_to_tensor(value) for value in tf.nest.flatten(target)]
+        targets = list(map(tf.convert_to_tensor, tf.nest.flatten(target)))
         value = targets[0] if len(targets) == 1 else tf.concat([tf.reshape(t, [-1]) for t in targets], axis=0)
         every = [*gradients, *by_outputs]
         present = [place for place, found in enumerate(every) if found is not None]
@@ -230,7 +223,7 @@ class Observer:
             with observer._deeper() as outermost:
                 if not outermost or observer._delivering:
                     return original(self, grads, given)
-                before = [tf.convert_to_tensor(variable) for variable in self.variables] if self.built else []
+                before = observer._read(self.variables) if self.built else []
                 start = observer._read_state()[: len(observer._trainable)]
                 rate = tf.cast(tf.convert_to_tensor(self.learning_rate), tf.float32)
                 result = original(self, grads, given)
@@ -243,7 +236,9 @@ class Observer:
         self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
     ) -> None:
         places = tuple(map(self._place, optimizer._trainable_variables if given is None else given))
-        self._emit(*applied(optimizer, self._number(optimizer), places, grads, then, rate, self._read_state()))
+        number = self._number(optimizer)
+        after = self._read(optimizer.variables)
+        self._emit(*applied(optimizer, number, places, grads, then, rate, after, self._read_state()))
 
     @contextmanager
     def _deeper(self) -> Iterator[bool]:
@@ -254,8 +249,11 @@ class Observer:
             self._inside -= 1
 
     def _read_state(self) -> list[Any]:
+        return self._read(self._state)
+
+    def _read(self, variables: Sequence[Any]) -> list[Any]:
         with AutocastScope(None):  # inside a call of mixed precision variables read as their rounded copies
-            return [tf.convert_to_tensor(variable) for variable in self._state]
+            return [tf.convert_to_tensor(variable) for variable in variables]
 
     def _place(self, variable: Any) -> int:
         return self._index.get(id(variable), -1)

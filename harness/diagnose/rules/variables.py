@@ -29,7 +29,15 @@ class VariablesRule:
         names, everything = self._reference.names, set(range(self._reference.trainable))
         lists = [v for passed in seen if passed.gradient is not None for v in passed.gradient.sources]
         applied = [v for apply in step.applies for v in apply.variables]
-        missing = set().union(*(everything - set(known) for known in (lists, applied) if known))
+        pairs = [
+            pair
+            for passed in seen
+            if passed.gradient
+            for pair in zip(passed.gradient.sources, passed.gradient.gradients)
+        ]
+        without = {v for v, gradient in pairs if gradient is None}  # which the loss does not depend on
+        missing = everything - set(lists) if lists else set()
+        missing |= everything - set(applied) - without if applied else set()
         frozen = {v for passed in seen if passed.gradient is not None for v in passed.gradient.frozen} & missing
         self.frozen = frozenset(frozen)
         if frozen:

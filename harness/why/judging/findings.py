@@ -18,7 +18,7 @@ FIXES = {
     "target_shape": "give targets and predictions one shape: y[:, None] for predictions of shape (rows, 1)",
     "optimizer_state": "make one optimizer before the loop and apply it once a step",
     "update_rule": "update through optimizer.apply_gradients, which does all that is configured",
-    "assigned_weights": "leave the weights as the last update made them",
+    "assigned_weights": "none is needed where it is meant: fit() does it in a callback",
     "clipping": "none is needed where it is meant: fit() does it with clipvalue, clipnorm or global_clipnorm set",
     "gradient_noise": "none is needed where it is meant: keras.layers.GaussianNoise is what fit() has",
     "accumulation": "none is needed where it is meant: fit() does it with gradient_accumulation_steps",
@@ -28,7 +28,9 @@ FIXES = {
     "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
 }
 # What fit() does only where it is told to, and a script does on purpose or not: no fault by itself.
-CHOICES = frozenset({"clipping", "gradient_noise", "accumulation", "perturbed_weights", "loss_weights", "frozen"})
+CHOICES = frozenset(
+    {"clipping", "gradient_noise", "accumulation", "perturbed_weights", "loss_weights", "frozen", "assigned_weights"}
+)
 
 
 @dataclass(frozen=True)

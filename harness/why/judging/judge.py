@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.certify.distance import close, largest
 from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
@@ -18,6 +17,7 @@ from harness.observe.state import read
 from harness.observe.steps import Step
 from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
+from harness.why.judging.between import assigned, validation
 from harness.why.judging.counterpart import counterpart
 from harness.why.judging.findings import CHOICES, Counterpart, Finding, Verdict
 from harness.why.judging.objectives import Told, pulled, told
@@ -26,11 +26,18 @@ from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
 from harness.why.observing.witness import Observed, Witness, with_flags
 
+_NEVER = (
+    ("learning rate, batch size, epochs, and which loss", "they are taken as the script sets them"),
+    (
+        "rows that no step drew, and how the inputs were prepared",
+        "a script does not tell what its data were meant to be",
+    ),
+    ("metrics and other numbers that it prints", "only calls of models are seen, not what is made of them"),
+)
 _OF_FLAG = "training flag of the forward pass"
 _OF_LOSS = "loss: its reduction, targets and logits"
 _OF_PENALTY = "the model's own losses (regularizers)"
 _OF_UPDATE = "update by the optimizer"
-_NEW = 0.5  # of the rows of a call, for it to be validation
 
 
 def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
@@ -85,8 +92,8 @@ class _Judge:
         found = told(observed.model, self._steps)
         outcome = self._recomputed(found)
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
-        causes += self._validation()
-        causes += self._broadcast(outcome)
+        causes += validation(observed, self._plain_reference)
+        causes += self._broadcast(outcome) + assigned(observed, self._witness)
         findings = [self._finding(cause) for cause in causes if cause.cause != "learning_rate"]
         findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
         self._not_known(outcome)
@@ -99,7 +106,7 @@ class _Judge:
             loss=outcome.told.words if outcome else "not seen",
             optimizer=optimizer_words(self._steps),
             findings=tuple(findings),
-            unchecked=(*self._rows.unchecked, *self._unchecked),
+            unchecked=(*self._rows.unchecked, *self._unchecked, *_NEVER),
             checked=tuple(self._checked),
             counterpart=self._counterpart(outcome) if by_fit else "",
         )
@@ -169,33 +176,6 @@ class _Judge:
     def _optimizer(self) -> Any:
         return copied_optimizer(self._steps, self._observed.observer.optimizers)
 
-    def _validation(self) -> list[Cause]:
-        """Calls in training mode over rows that no step trains on, before another step: validation with dropout on."""
-        trained = {int(row) for rows in self._observed.record.rows for row in rows.x.tolist()}
-        for passed, steps in self._observed.record.idle:
-            call = passed.call
-            calls = [rows for rows in self._observed.record.calls if rows.after == steps and rows.training]
-            # Some rows of data that is measured coarsely are equal to others.
-            new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
-            if not call.training or not any(new) or self._in_steps(call.line):
-                continue
-            reference = self._plain_reference()
-            right = reference.forward(call.state, call.x, training=False)
-            wrong = reference.forward(call.state, call.x, training=True)
-            if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):
-                gap = largest(call.predictions, right)
-                words = (
-                    "rows that no step trains on were predicted with training=True; the predictions are "
-                    f"{gap[0]:.2g} from those without"
-                )
-                return [Cause("validation_flag", "on", words, ONGOING, steps, "validation", "", *gap, effect=2e-4)]
-        return []
-
-    def _in_steps(self, line: str) -> bool:
-        """Whether a line calls the model about as often as there are steps, and so is a part of them."""
-        before = {rows.after for rows in self._observed.record.calls if rows.line == line}
-        return len(before) > len(self._rows.steps) / 2
-
     def _plain_reference(self) -> Reference:
         return self._reference(Told((), (), False, "", {}))
 
@@ -204,10 +184,12 @@ class _Judge:
             return []
         numbers = sorted(outcome.told.spread)
         spread = outcome.told.spread[numbers[0]]
-        words = (
-            "every prediction of a batch is pulled to one and the same number, while the loss shows targets that "
-            f"spread around it with a variance of {spread:.3g}: each prediction is compared with all targets"
-        )
+        words = "each prediction of a batch is compared with all targets: "
+        if np.isfinite(spread):
+            words += "all are pulled to one and the same number, while the loss shows targets that spread around it "
+            words += f"with a variance of {spread:.3g}"
+        else:
+            words += "a row's gradient counts the targets below its prediction and above it"
         return [Cause("target_shape", "broadcast", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))]
 
     def _finding(self, cause: Cause) -> Finding:

@@ -158,6 +158,9 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     objective = Objective("", _by_name(name, bool(from_logits)), keras.metrics.Mean, "mean")
     spread = {number: one.spread for (number, _), one in found.items() if one.spread}
     words = f"{name}{' of logits' if from_logits else ''}, written by hand"
+    if np.inf in spread.values():
+        behind = pulled(steps)
+        return None if behind is None else replace(behind, spread=spread, words=words)
     return Told((objective,), tuple(again), True, words, spread, weights)
 
 

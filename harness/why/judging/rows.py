@@ -34,7 +34,7 @@ class RowFindings:
         times = Counter(counts.values()).most_common(1)[0][0] if counts else 1
         self.train = np.array([name for name, count in counts.items() for _ in range(max(1, round(count / times)))])
         self.again = times > 1
-        self.lengths = epoch_lengths(self.steps, 1, self.train) if self.again else [len(self.steps)]
+        self.lengths = epoch_lengths(self.steps, times, self.train) if self.again else [len(self.steps)]
         self.causes: list[Cause] = []
         self.unchecked: list[tuple[str, str]] = []
 
@@ -48,6 +48,7 @@ class RowFindings:
             return
         self._order(by_fit=by_fit)
         self._pairing()
+        self._torn_inputs()
         self._leakage()
 
     def _order(self, *, by_fit: bool) -> None:
@@ -108,6 +109,16 @@ class RowFindings:
         elif len(torn) > 0.02 * len(pairs) and first and kinds <= len(pairs):
             words = f"{len(torn)} of {len(pairs)} rows came with different targets in different steps"
             self._add("row_pairing", "torn", words, first, effect=len(torn) / len(pairs))
+
+    def _torn_inputs(self) -> None:
+        """Inputs that each come again, but not together."""
+        rows = [one.inputs for one in self._record.rows if one.inputs]
+        if self.again or not rows:
+            return
+        each = [np.concatenate(parts) for parts in zip(*rows)]
+        if all(len(np.unique(part)) <= len(part) / 2 for part in each):
+            words = "each input's rows come several times, but never twice together: they are drawn in different orders"
+            self._add("row_pairing", "inputs", words, 1, effect=1.0)
 
     def _leakage(self) -> None:
         """Calls without a step, over rows of which some are trained on and some are not."""

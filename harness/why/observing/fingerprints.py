@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,11 @@ def fingerprints(batch: Tree) -> np.ndarray:
     Multilinear hashing modulo 2**64 (Lemire and Kaser, "Strongly universal string hashing is fast", 2014) of the
     rows as float32: the same numbers in another dtype or shape are the same row.
     """
-    parts = [_of(np.asarray(leaf)) for leaf in leaves(batch)]
+    return together([_of(np.asarray(leaf)) for leaf in leaves(batch)])
+
+
+def together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """One number for the fingerprints that a row has in several arrays, uint64, shape (rows,)."""
     rows = min((len(part) for part in parts), default=0)
     total = np.zeros(rows, np.uint64)
     for place, part in enumerate(parts):

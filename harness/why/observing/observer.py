@@ -6,11 +6,12 @@ not, leaves a glimpse: which rows went in, and which targets a loss got for them
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss
 from harness.observe.observer import Observer
+from harness.observe.patching import replace as substitute
 from harness.observe.tensors import array_of, symbolic
 from harness.trees import Tree, leaves, like
 from harness.why.observing.fingerprints import fingerprints
@@ -32,6 +34,13 @@ _TENSORFLOW_LOSSES = {
 _OPERATIONS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
+class _Kept(NamedTuple):
+    """Stands for a value that was kept when it was read."""
+
+    site: int
+    place: int
+
+
 class ScriptObserver(Observer):
     """Reports what a script does with one model.
 
@@ -41,6 +50,8 @@ class ScriptObserver(Observer):
         glance: receives a glimpse of every event: fingerprints, shape (rows,), in place of the arrays.
     """
 
+    # Values that were read earlier in a step, under the place in the program that read them: in a graph they are
+    # not held as tensors, for which TensorFlow would copy all variables in every step.
     active = True  # whether this is the one that looks at its model now
 
     def __init__(self, model: keras.Model, sink: Callable[[Event], None], glance: Callable[[Event], None]) -> None:
@@ -48,6 +59,7 @@ class ScriptObserver(Observer):
             super().__init__(model, None, sink)
             self._gate = tf.Variable(True, trainable=False, name="observer_gate")
         self._glance, self._recording = glance, True
+        self._sites, self._kept = itertools.count(), dict[int, list[np.ndarray]]()
         self._made: list[Any] = []  # what the model put out last, to ask the tape for its gradient
 
     @property
@@ -74,9 +86,9 @@ class ScriptObserver(Observer):
     def _patch(self, undo: ExitStack) -> None:
         super()._patch(undo)
         for name, known in _TENSORFLOW_LOSSES.items():
-            self._replace(undo, tf.nn, name, partial(self._observed_tensorflow, known))
+            substitute(undo, tf.nn, name, partial(self._observed_tensorflow, known))
         for name in _OPERATIONS:
-            self._replace(undo, keras.ops, name, self._observed_loss_function)
+            substitute(undo, keras.ops, name, self._observed_loss_function)
 
     def _observed_tensorflow(self, known: str, original: Any) -> Any:
         def loss(labels: Any = None, logits: Any = None, *args: Any, **options: Any) -> Any:
@@ -98,8 +110,9 @@ class ScriptObserver(Observer):
         line = user_line()
 
         def glimpse(values: Sequence[np.ndarray]) -> Event:
-            x, predictions = like(inputs, values[: len(given)]), like(outputs, values[len(given) :])
-            return Call(fingerprints(x), fingerprints(predictions), training, 0.0, (), line)
+            predictions = like(outputs, values[len(given) :])
+            x = tuple(fingerprints(one) for one in values[: len(given)])
+            return Call(x, fingerprints(predictions), training, 0.0, (), line)
 
         self._glimpse(glimpse, [*given, *made])
         if state:  # read before the gate was opened by this very glimpse, a state is empty
@@ -117,10 +130,11 @@ class ScriptObserver(Observer):
             return Loss(name, source is not None, rows[0], rows[1], None, _NOTHING, logits, None, line)
 
         self._glimpse(glimpse, [y, predictions])
-        super()._emit_loss(name, source, y, predictions, weights, value, logits)
+        if self._wanted():
+            super()._emit_loss(name, source, y, predictions, weights, value, logits)
 
     def _asked_for(self) -> list[Any]:
-        if not self.active:
+        if not self._wanted():
             return []
         # Only what belongs to the graph that is being traced, or to none, is there to be asked for.
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
@@ -133,7 +147,8 @@ class ScriptObserver(Observer):
             return
         line = user_line()
         self._glimpse(lambda _: Gradient(_NOTHING, (0,), (_NOTHING,), line=line), [])
-        super()._emit_gradient(target, places, gradients, by_outputs)
+        if self._wanted():
+            super()._emit_gradient(target, places, gradients, by_outputs)
 
     def _emit_apply(
         self, optimizer: Any, grads: Sequence[Any], given: Sequence[Any] | None, then: Sequence[list[Any]], rate: Any
@@ -144,12 +159,23 @@ class ScriptObserver(Observer):
         if any(self._place(variable) >= 0 for variable in variables):
             line, kind = user_line(), type(optimizer).__name__
             self._glimpse(lambda _: Apply(0, kind, 1.0, 0.0, (), (0,), (_HANDED,), (), (), (), (), line), [])
-            super()._emit_apply(optimizer, grads, given, then, rate)
+            if self._wanted():
+                super()._emit_apply(optimizer, grads, given, then, rate)
 
-    def _read_state(self) -> list[Any]:
-        if not self._recording and tf.executing_eagerly():
-            return []
-        return super()._read_state()
+    def _read(self, variables: Sequence[Any]) -> list[Any]:
+        if tf.executing_eagerly():
+            return super()._read(variables) if self._wanted() else []
+        site, read = next(self._sites), super()._read
+        tf.cond(self._gate, lambda: self._keep(site, read(variables)), tf.no_op)
+        return [_Kept(site, place) for place in range(len(variables))]
+
+    def _keep(self, site: int, values: Sequence[Any]) -> Any:
+        self._call_back(lambda current, arrays: current._kept.update({site: arrays}), values)
+        return tf.no_op()
+
+    def _wanted(self) -> bool:
+        """Whether values are to be read: in a graph always, where the gate decides when it runs."""
+        return self.active and (self._recording or not tf.executing_eagerly())
 
     def _glimpse(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         if tf.executing_eagerly():
@@ -159,22 +185,24 @@ class ScriptObserver(Observer):
 
     def _emit(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> None:
         line = user_line()
-
-        def placed(arrays: Sequence[np.ndarray]) -> Event:
-            return replace(event(arrays), line=line)
-
         if tf.executing_eagerly():
             if self._recording:
-                super()._emit(placed, values)
-        else:
-            tf.cond(self._gate, lambda: self._emit_inside(placed, values), tf.no_op)
+                self._sink(replace(event([array_of(value) for value in values]), line=line))
+            return
+        tensors = [value for value in values if not isinstance(value, _Kept)]
 
-    def _emit_inside(self, event: Callable[[Sequence[np.ndarray]], Event], values: Sequence[Any]) -> Any:
-        super()._emit(event, values)
+        def tell(current: Any, arrays: Sequence[np.ndarray]) -> None:
+            given = iter(arrays)
+            kept = [v for v in values if isinstance(v, _Kept)]
+            if all(v.site in current._kept for v in kept):  # the gate may have been opened in mid-step
+                every = [current._kept[v.site][v.place] if isinstance(v, _Kept) else next(given) for v in values]
+                current._sink(replace(event(every), line=line))
+
+        tf.cond(self._gate, lambda: self._tell(tell, tensors), tf.no_op)
+
+    def _tell(self, tell: Callable[[Any, Sequence[np.ndarray]], None], values: Sequence[Any]) -> Any:
+        self._call_back(tell, values)
         return tf.no_op()
 
     def _listening(self) -> Observer:
         return self  # whose variables the graph has, whichever observer is active by now
-
-    def _deliver(self, event: Event) -> None:
-        self._sink(event)  # which only keeps it, and so disturbs nothing

@@ -11,6 +11,7 @@ import numpy as np
 from harness.observe.events import Apply, Call, Event, Gradient, State
 from harness.observe.steps import Pass, Step, StepAssembler
 from harness.trees import leaves
+from harness.why.observing.fingerprints import together
 
 _EDGE = 3  # steps recorded on either side of the end of an epoch
 _EPOCHS = 4  # ends of epochs around which steps are recorded
@@ -23,11 +24,12 @@ class Rows:
     """Fingerprints of one step, or of one call that led to none.
 
     Attributes:
-        x: uint64, shape (rows,): of the inputs.
+        x: uint64, shape (rows,): of all inputs together.
         y: likewise of what a loss was given as targets; None where none was, or where rows differ in number.
         training: the flag of the call.
         after: number of steps before it; for a step its own number.
         line: of the call.
+        inputs: likewise of each input, where there are several.
     """
 
     x: np.ndarray
@@ -35,6 +37,7 @@ class Rows:
     training: bool | None
     after: int
     line: str
+    inputs: tuple[np.ndarray, ...] = ()
 
 
 @dataclass
@@ -159,14 +162,16 @@ class Record:
 
     def _row_step(self, step: Step) -> None:
         calls = [passed.call for passed in step.measured]
-        x = np.concatenate([call.x for call in calls])
+        inputs = tuple(np.concatenate(parts) for parts in zip(*(call.x for call in calls)))
+        x = together(inputs)
         given = [_targets(passed) for passed in step.measured]
         y = None if any(one is None for one in given) else np.concatenate([one for one in given if one is not None])
         y = y if y is not None and len(y) == len(x) else None
         if len(x) and int(x[0]) in self._seen and (not self._begins or step.number > self._begins[-1]):
             self._epoch(step.number, x)
         self._seen.update(x.tolist())
-        self.rows.append(Rows(x, y, calls[-1].training, step.number, calls[-1].line))
+        several = inputs if len({len(part) for part in inputs}) == 1 < len(inputs) else ()
+        self.rows.append(Rows(x, y, calls[-1].training, step.number, calls[-1].line, several))
 
     def _epoch(self, number: int, x: np.ndarray) -> None:
         """Note that rows come again, which is when another epoch has begun."""
@@ -177,7 +182,7 @@ class Record:
 
     def _row_call(self, passed: Pass, steps: int) -> None:
         call = passed.call
-        self.calls.append(Rows(call.x, _targets(passed), call.training, steps, call.line))
+        self.calls.append(Rows(together(call.x), _targets(passed), call.training, steps, call.line))
 
 
 def _targets(passed: Pass) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from harness.location import is_own_code
+from harness.observe.patching import replace
 from harness.observe.state import read, write
 from harness.observe.tensors import symbolic
 from harness.why.observing.observer import ScriptObserver
@@ -69,14 +72,12 @@ class Witness:
         with self._undo:
             for owner, name, wrap in (
                 (keras.Layer, "__call__", self._entered),
-                (keras.Model, "compile", _without_xla),
+                (keras.Model, "compile", self._compiling),
                 (keras.Model, "fit", self._fitting),
                 (keras.Model, "train_on_batch", self._fitting),
                 (tf, "function", self._function),
             ):
-                original = getattr(owner, name)
-                setattr(owner, name, wrap(original))
-                self._undo.callback(setattr, owner, name, original)
+                replace(self._undo, owner, name, wrap)
             try:
                 yield
             finally:
@@ -149,11 +150,21 @@ class Witness:
 
         return fitting
 
+    def _compiling(self, original: Any) -> Any:
+        witness = self
+
+        def compile(self: Any, *args: Any, **options: Any) -> Any:
+            witness.xla |= options.get("jit_compile") is True
+            return original(self, *args, **options | {"jit_compile": False})
+
+        return compile
+
     def _function(self, original: Any) -> Any:
         """`tf.function` without XLA, inside which nothing can be observed."""
 
         def function(*args: Any, **options: Any) -> Any:
-            if options.pop("jit_compile", None):
+            # Keras asks for it too, where it is free to leave it.
+            if options.pop("jit_compile", None) and is_own_code(sys._getframe(1).f_code.co_filename.partition("[")[0]):
                 self.xla = True
             return original(*args, **options)
 
@@ -177,13 +188,6 @@ def with_flags(model: Any, flags: tuple[bool, ...]) -> Iterator[None]:
     finally:
         for layer, flag in zip(layers, kept):
             layer._trainable = flag
-
-
-def _without_xla(original: Any) -> Any:
-    def compile(self: Any, *args: Any, **options: Any) -> Any:
-        return original(self, *args, **options | {"jit_compile": False})
-
-    return compile
 
 
 def _build(model: Any, args: Any, options: Any) -> None:

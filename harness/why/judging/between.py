@@ -1,0 +1,71 @@
+"""What a script does between its steps: validation in the wrong mode, weights set to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from harness.certify.distance import close, largest, relative
+from harness.diagnose.causes import Cause
+from harness.diagnose.place import ONGOING
+from harness.diagnose.reference import Reference
+from harness.why.observing.witness import Observed, Witness
+
+_NEW = 0.5  # of the rows of a call, for it to be validation
+
+
+def validation(observed: Observed, new_reference: Callable[[], Reference]) -> list[Cause]:
+    """Calls in training mode over rows that no step trains on: validation with dropout on.
+
+    Args:
+        observed: a model that was trained.
+        new_reference: recomputes its predictions.
+    """
+    record = observed.record
+    trained = {int(row) for rows in record.rows for row in rows.x.tolist()}
+    for passed, steps in record.idle:
+        call = passed.call
+        calls = [rows for rows in record.calls if rows.after == steps and rows.training]
+        # Some rows of data that is measured coarsely are equal to others.
+        new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
+        if not call.training or not any(new) or _in_steps(observed, call.line):
+            continue
+        reference = new_reference()
+        right = reference.forward(call.state, call.x, training=False)
+        wrong = reference.forward(call.state, call.x, training=True)
+        if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):
+            gap = largest(call.predictions, right)
+            words = (
+                "rows that no step trains on were predicted with training=True; the predictions are "
+                f"{gap[0]:.2g} from those without"
+            )
+            return [Cause("validation_flag", "on", words, ONGOING, steps, "validation", "", *gap, effect=2e-4)]
+    return []
+
+
+def _in_steps(observed: Observed, line: str) -> bool:
+    """Whether a line calls the model about as often as there are steps, and so is a part of them."""
+    before = {rows.after for rows in observed.record.calls if rows.line == line}
+    return len(before) > len(observed.record.rows) / 2
+
+
+def assigned(observed: Observed, witness: Witness) -> list[Cause]:
+    """Weights that a step found unlike the last one had left them, where nothing else trains them."""
+    mine = {id(variable) for variable in observed.observer.state}
+    others = [one for one in witness.found if one is not observed and one.record.rows]
+    if any(mine & {id(variable) for variable in one.observer.state} for one in others):
+        return []
+    count = observed.observer.trainable
+    found = []
+    for last, step in pairwise(observed.record.steps):
+        pairs = list(zip(last.updated[:count], step.before[:count]))
+        if step.number == last.number + 1 and not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+            moved = relative([b for _, b in pairs], [a for a, _ in pairs])
+            found.append((step.number, min(moved, 1e6)))
+    if not found:
+        return []
+    number, moved = found[0]
+    words = f"the weights were set to others, {100 * moved:.3g} % away, before this step"
+    return [Cause("assigned_weights", "", words, ONGOING, number, "forward", effect=moved, steps=len(found))]
