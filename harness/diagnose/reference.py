@@ -193,6 +193,8 @@ def _reduced(recipe: Recipe, loss: Any, y: Any, predictions: Any, weights: Any) 
     compared = predictions if predictions.dtype == loss.dtype else tf.cast(predictions, loss.dtype)
     # Of several outputs only those of one number can be broadcast over a batch.
     found = "configured" if recipe.loss == "target_shape" and compared.shape[-1] != 1 else recipe.loss
+    if found.startswith("log") and found != "log_cosh" and "crossentropy" not in loss.name:
+        found = "configured"  # another output's logits, or its clipped log
     values = LOSSES[found](loss, y, compared)
     weights = tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
     values *= weights

@@ -70,6 +70,7 @@ def test_a_right_script_is_blamed_for_nothing(tmp_path: Path, text: str) -> None
         ("logits", (CLASSIFIER, LOOP), ('Dense(2, "softmax")', "Dense(2)"), "loss_of(y"),
         ("shuffle", (CLASSIFIER, LOOP), ("rng.permutation(72)", "np.arange(72)"), "model(x[rows]"),
         ("row_pairing", (CLASSIFIER, LOOP), ("y[rows]", "rng.permutation(y)[rows]"), "model(x[rows]"),
+        ("row_pairing", (REGRESSION, LOOP), (SQUARED[0], BY_HAND.replace("[rows]", "[order[::-1][rows]]")), "model(x"),
         ("target_shape", (REGRESSION, LOOP), (SQUARED[0], BY_HAND.replace("[rows]", "[rows, 0]")), "tape.gradient("),
     ],
 )

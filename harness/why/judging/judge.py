@@ -91,6 +91,8 @@ class _Judge:
         self._rows.find(by_fit=observed.by_fit)
         found = told(observed.model, self._steps)
         outcome = self._recomputed(found)
+        if found is not None and found.by_hand and not found.spread:
+            self._rows.pair_recorded(found.steps)
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
         causes += validation(observed, self._plain_reference)
         causes += self._broadcast(outcome) + assigned(observed, self._witness)

@@ -35,7 +35,7 @@ class Told:
         spread: of the targets around the number that every prediction is pulled to, by step number, where each
             was compared with every target.
         weights: whether rows count by weights.
-        logits: what the loss takes the outputs for, and what they are, where these differ.
+        by_hand: whether the losses were told from their gradients.
     """
 
     objectives: tuple[Objective, ...]
@@ -44,6 +44,7 @@ class Told:
     words: str
     spread: dict[int, float]
     weights: bool = False
+    by_hand: bool = False
 
 
 class Pulled(keras.losses.Loss):
@@ -161,7 +162,7 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if np.inf in spread.values():
         behind = pulled(steps)
         return None if behind is None else replace(behind, spread=spread, words=words)
-    return Told((objective,), tuple(again), True, words, spread, weights)
+    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True)
 
 
 def _inferred(passed: Pass) -> Inferred | None:

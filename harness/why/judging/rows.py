@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from harness.diagnose.causes import Cause
 from harness.diagnose.rules.order import batch_size, describe_order
 from harness.observe.epochs import by_epoch, epoch_lengths
+from harness.observe.steps import Step
 from harness.why.observing.record import Record, Rows
 
 _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
+_ROUNDED = 1e-3  # of targets that are told from a gradient
+_BORROWED = 0.9  # of the targets that changed: those that are other rows'
 _LEAKED = 0.1  # of the rows evaluated on; equal rows make up a few
 
 
@@ -109,6 +113,35 @@ class RowFindings:
         elif len(torn) > 0.02 * len(pairs) and first and kinds <= len(pairs):
             words = f"{len(torn)} of {len(pairs)} rows came with different targets in different steps"
             self._add("row_pairing", "torn", words, first, effect=len(torn) / len(pairs))
+
+    def pair_recorded(self, steps: Sequence[Step]) -> None:
+        """The same by targets that only recorded steps have: those of a loss written by hand.
+
+        Args:
+            steps: with one loss a pass, whose targets are rounded.
+        """
+        known: list[tuple[int, int, np.ndarray]] = []  # row, number of the step, its targets
+        for step in steps:
+            losses = [passed.losses[0] for passed in step.passes if passed.losses]
+            targets = np.concatenate([loss.y.reshape(len(loss.y), -1) for loss in losses])
+            rows = self.steps[step.number - 1]
+            known += (
+                [(row, step.number, y) for row, y in zip(rows.tolist(), targets)] if len(rows) == len(targets) else []
+            )
+        first: dict[int, np.ndarray] = {}
+        torn: list[tuple[int, np.ndarray]] = []
+        for row, number, y in known:
+            if not np.allclose(first.setdefault(row, y), y, rtol=_ROUNDED, atol=_ROUNDED):
+                torn.append((number, y))
+        again = len(known) - len(first)
+        if not torn or len(torn) <= 0.02 * again or len(set(self.train.tolist())) < len(self.train):
+            return
+        every = np.stack(list(first.values()))
+        borrowed = [np.isclose(every, y, rtol=_ROUNDED, atol=_ROUNDED).all(axis=1).any() for _, y in torn]
+        if np.mean(borrowed) > _BORROWED:
+            self.unchecked = [one for one in self.unchecked if not one[0].startswith("pairing")]
+            words = f"{len(torn)} of {again} rows that came again did so with another row's target"
+            self._add("row_pairing", "torn", words, torn[0][0], effect=len(torn) / again)
 
     def _torn_inputs(self) -> None:
         """Inputs that each come again, but not together."""
