@@ -105,16 +105,16 @@ class Recorder:
     def settle(self, patience_s: float) -> None:
         """Write what waits, if the store comes back within so many seconds, or until Ctrl-C."""
         deadline = time.monotonic() + patience_s
-        try:
-            while True:
-                with interrupts_held():
-                    self.put(None, self._catch_up)
-                    self._calls.join()
-                if not self.away or time.monotonic() >= deadline:
-                    return
+        while True:
+            with interrupts_held():
+                self.put(None, self._catch_up)
+                self._calls.join()
+            if not self.away or time.monotonic() >= deadline:
+                return
+            try:
                 time.sleep(min(1.0, patience_s))
-        except KeyboardInterrupt:
-            return
+            except KeyboardInterrupt:
+                return
 
     def leave(self, job: SpooledJob) -> None:
         """Record the folds of a job whose turn will not come, if the store takes them; else they stay spooled."""
