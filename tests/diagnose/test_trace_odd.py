@@ -36,21 +36,30 @@ def test_an_epoch_is_what_the_loop_makes_it_not_as_many_rows_as_there_are() -> N
     ("loop", "causes", "words"),
     [
         ("rescales", set(), "no rows of the training data"),
-        ("rescales_and_forgets", {"training_flag", "loss_reduction"}, "no rows of the training data"),
         ("smooths", set(), "a target that no training row has"),
-        ("other_batches", {"batch_size"}, "up to 16 rows in a, 32 in b"),
         ("stops_early", {"epochs"}, "1 of 2 epochs"),
-        ("holds_out", {"training_subset"}, "7 of 50 training rows"),
         ("sets_rate", {"learning_rate"}, "was 0.0001, configured is 0.001"),
-        ("own_optimizer", {"learning_rate"}, "was 0.05, configured is 0.001, of an optimizer of the loop's own"),
         ("restores", {"assigned_weights"}, "between two steps"),
-        ("passes_between", {"seed_stream"}, "dropout seeds"),
         ("reports_the_loss_again", {"metric"}, "computed again after each update"),
-        ("shuffles_batches", {"batch_order"}, "the same 4 batches in every epoch"),
         ("part_after_part", {"row_chunks"}, "trained 2 times on each of 2 parts of the data"),
-        ("with_replacement", {"shuffle"}, "with replacement in b"),
         ("by_full_batches", {"loss_reduction"}, "0.125 times those of the mean over the 2 rows"),
-        ("over_classes", {"loss_reduction"}, "0.3333 times those of the mean"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("rescales_and_forgets", {"training_flag", "loss_reduction"}, "no rows of the training data"),
+                ("other_batches", {"batch_size"}, "up to 16 rows in a, 32 in b"),
+                ("holds_out", {"training_subset"}, "7 of 50 training rows"),
+                (
+                    "own_optimizer",
+                    {"learning_rate"},
+                    "was 0.05, configured is 0.001, of an optimizer of the loop's own",
+                ),
+                ("passes_between", {"seed_stream"}, "dropout seeds"),
+                ("shuffles_batches", {"batch_order"}, "the same 4 batches in every epoch"),
+                ("with_replacement", {"shuffle"}, "with replacement in b"),
+                ("over_classes", {"loss_reduction"}, "0.3333 times those of the mean"),
+            )
+        ),
     ],
 )
 def test_rows_batches_epochs_and_rates_of_a_loop_s_own_are_told(loop: str, causes: set[str], words: str) -> None:

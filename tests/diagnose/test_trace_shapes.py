@@ -37,14 +37,14 @@ def traced(loop: str, data: Dataset, model: Any, **changes: Any) -> Trace:
 @pytest.mark.parametrize(
     ("loop", "data", "model"),
     [
-        ("right", table, models.subclassed),
         ("right", models.several, models.functional),
-        ("compiled", lambda: models.several(by="tuple"), models.functional),
-        ("without_flag", models.several, models.subclassed_several),
+        ("without_flag", table, models.nested),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
-                ("without_flag", table, models.nested),
+                ("right", table, models.subclassed),
+                ("compiled", lambda: models.several(by="tuple"), models.functional),
+                ("without_flag", models.several, models.subclassed_several),
                 ("right", lambda: table(labels="integer"), models.subclassed_logits),
                 ("without_flag", table, models.deaf),
                 ("without_flag", lambda: models.several(by="tuple"), models.subclassed_several),
@@ -63,9 +63,9 @@ def test_a_right_loop_is_blamed_for_nothing_whatever_the_shape(loop: str, data: 
     ("loop", "data", "model", "causes"),
     [
         ("without_flag", table, models.subclassed, {"training_flag"}),
-        ("without_flag", models.several, models.functional, {"training_flag"}),
+        pytest.param("without_flag", models.several, models.functional, {"training_flag"}, marks=pytest.mark.slow),
         ("one_shuffled_apart", models.several, models.functional, {"row_pairing"}),
-        ("right", table, models.deaf, {"training_flag"}),
+        pytest.param("right", table, models.deaf, {"training_flag"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_loop_is_blamed_for_what_is_wrong(loop: str, data: Any, model: Any, causes: set[str]) -> None:
@@ -92,6 +92,7 @@ def test_two_loops_that_weigh_outputs_are_told_apart_by_the_weights(loop: str, c
     assert found.unexplained == ()
 
 
+@pytest.mark.slow
 def test_a_right_loop_of_several_outputs_is_certified() -> None:
     first, second = pair("compiled", models.several(), models.functional)
     (fold,) = certify(first, second, first.folds)

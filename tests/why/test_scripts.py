@@ -81,6 +81,7 @@ def test_what_is_wrong_is_named_with_its_line(
     assert faults(verdict(tmp_path, text)) == {cause: line_of(text, line)}
 
 
+@pytest.mark.slow
 def test_every_model_is_judged_for_itself(tmp_path: Path) -> None:
     right = (CLASSIFIER + LOOP).replace("model", "student")
     found = run(tmp_path, script(CLASSIFIER, LOOP, right, change=("model(x[rows], training=True)", "model(x[rows])")))
