@@ -64,7 +64,9 @@ def infer(predictions: np.ndarray, gradient: np.ndarray, losses: tuple[float, ..
         found = rule(p, g)
         if found is not None:
             return found
-    return _squared(p, g, losses) or _absolute(p, g, losses) or _broadcast_absolute(p, g)
+    # The first is told by each row alone, the second by one number, which another loss may have by chance.
+    found = _broadcast(p, g, losses) or _squared(p, g, losses)
+    return found or _absolute(p, g, losses) or _broadcast_absolute(p, g)
 
 
 def _of_probabilities(p: np.ndarray, g: np.ndarray) -> Inferred | None:
@@ -151,7 +153,7 @@ def _squared(p: np.ndarray, g: np.ndarray, losses: tuple[float, ...]) -> Inferre
             if abs(factor / written - 1) < 1e-4:
                 y = (p - g / (2 * written)).astype(np.float32)
                 return Inferred("mean_squared_error", None, y, np.full(rows, written * rows * width))
-    return _broadcast(p, g, losses)
+    return None
 
 
 def _broadcast(p: np.ndarray, g: np.ndarray, losses: tuple[float, ...]) -> Inferred | None:

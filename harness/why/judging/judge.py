@@ -32,7 +32,7 @@ _NEVER = (
         "rows that no step drew, and how the inputs were prepared",
         "a script does not tell what its data were meant to be",
     ),
-    ("metrics and other numbers that it prints", "only calls of models are seen, not what is made of them"),
+    ("metrics that it prints, and whether its validation is as meant", "only calls of models are seen"),
 )
 _OF_FLAG = "training flag of the forward pass"
 _OF_LOSS = "loss: its reduction, targets and logits"
@@ -230,6 +230,9 @@ class _Judge:
             if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
                 self._checked.append(_OF_PENALTY)
             updates = {"update_rule", "optimizer_state", "variables", "assigned_weights"}
+            if not any(step.applies for step in self._steps):
+                why = "the weights are updated by hand, and an optimizer that is never applied is not seen"
+                self._unchecked.append(("whether an optimizer was meant to update them", why))
             several = any(len({apply.optimizer for apply in step.applies}) > 1 for step in self._steps)
             if several:
                 self._unchecked.append((_OF_UPDATE, "several optimizers share the variables of a step"))

@@ -23,6 +23,9 @@ _UNSEEN = (
 )
 
 
+_TOLD = 0.8  # of the steps: in which the gradient tells the loss
+
+
 @dataclass(frozen=True)
 class Told:
     """The losses of a script's steps.
@@ -142,20 +145,20 @@ def _logits(model: Any, passes: Sequence[Pass], place: int, binary: bool) -> boo
 def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     """Where the gradient by the one output tells a loss that was written by hand, the same in every step."""
     found: dict[tuple[int, int], Inferred] = {}
+    known = []
     for step in steps:
-        for place, passed in enumerate(step.passes):
-            if passed.gradient is None:
-                continue
-            one = _inferred(passed)
-            if one is None:
-                return None
-            found[step.number, place] = one
+        each = {place: _inferred(passed) for place, passed in enumerate(step.passes) if passed.gradient is not None}
+        if all(one is not None for one in each.values()):
+            known.append(step)
+            found |= {(step.number, place): one for place, one in each.items() if one is not None}
+    if len(known) < _TOLD * len(steps):  # a step of saturated or equal predictions tells nothing
+        return None
     kinds = {(one.name, one.from_logits) for one in found.values()}
     if len(kinds) != 1:
         return None
     (name, from_logits) = kinds.pop()
     weights = not all(one.even for one in found.values())
-    again = [_with_targets(step, {p: one for (n, p), one in found.items() if n == step.number}) for step in steps]
+    again = [_with_targets(step, {p: one for (n, p), one in found.items() if n == step.number}) for step in known]
     objective = Objective("", _by_name(name, bool(from_logits)), keras.metrics.Mean, "mean")
     spread = {number: one.spread for (number, _), one in found.items() if one.spread}
     words = f"{name}{' of logits' if from_logits else ''}, written by hand"
