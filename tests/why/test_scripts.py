@@ -78,7 +78,11 @@ def test_what_is_wrong_is_named_with_its_line(
     tmp_path: Path, cause: str, parts: tuple[str, ...], change: tuple[str, str], line: str
 ) -> None:
     text = script(*parts, change=change)
-    assert faults(verdict(tmp_path, text)) == {cause: line_of(text, line)}
+    one = verdict(tmp_path, text)
+    assert faults(one) == {cause: line_of(text, line)}
+    of_loss = cause in ("loss_reduction", "logits", "target_shape")
+    assert ("loss: its reduction, targets and logits" in one.checked) is not of_loss
+    assert ("training flag of the forward pass" in one.checked) is (cause != "training_flag")
 
 
 @pytest.mark.slow

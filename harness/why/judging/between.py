@@ -25,6 +25,7 @@ def validation(observed: Observed, new_reference: Callable[[], Reference]) -> li
     """
     record = observed.record
     trained = {int(row) for rows in record.rows for row in rows.x.tolist()}
+    reference: Reference | None = None
     for passed, steps in record.idle:
         call = passed.call
         calls = [rows for rows in record.calls if rows.after == steps and rows.training]
@@ -32,7 +33,7 @@ def validation(observed: Observed, new_reference: Callable[[], Reference]) -> li
         new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
         if not call.training or not any(new) or _in_steps(observed, call.line):
             continue
-        reference = new_reference()
+        reference = reference or new_reference()
         right = reference.forward(call.state, call.x, training=False)
         wrong = reference.forward(call.state, call.x, training=True)
         if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):

@@ -225,8 +225,9 @@ class _Judge:
             names = {cause.cause for cause in outcome.findings.causes.values()}
             odd = {one.cause for one in outcome.findings.unexplained}
             self._checked += [] if "training_flag" in names or "forward" in odd else [_OF_FLAG]
-            if outcome.told.known and not odd & {"gradient"}:
-                self._checked += [_OF_LOSS] if not names & {"loss_reduction", "logits", "target_shape"} else []
+            at_fault = names & {"loss_reduction", "logits", "target_shape"} or outcome.told.spread
+            if outcome.told.known and "gradient" not in odd and not at_fault:
+                self._checked.append(_OF_LOSS)
             if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
                 self._checked.append(_OF_PENALTY)
             updates = {"update_rule", "optimizer_state", "variables", "assigned_weights"}

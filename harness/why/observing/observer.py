@@ -50,8 +50,6 @@ class ScriptObserver(Observer):
         glance: receives a glimpse of every event: fingerprints, shape (rows,), in place of the arrays.
     """
 
-    # Values that were read earlier in a step, under the place in the program that read them: in a graph they are
-    # not held as tensors, for which TensorFlow would copy all variables in every step.
     active = True  # whether this is the one that looks at its model now
 
     def __init__(self, model: keras.Model, sink: Callable[[Event], None], glance: Callable[[Event], None]) -> None:
@@ -59,6 +57,8 @@ class ScriptObserver(Observer):
             super().__init__(model, None, sink)
             self._gate = tf.Variable(True, trainable=False, name="observer_gate")
         self._glance, self._recording = glance, True
+        # Values that were read earlier in a step, under the place in the program that read them: in a graph they are
+        # not held as tensors, for which TensorFlow would copy all variables in every step.
         self._sites, self._kept = itertools.count(), dict[int, list[np.ndarray]]()
         self._made: list[Any] = []  # what the model put out last, to ask the tape for its gradient
 

@@ -52,7 +52,8 @@ class Record:
         idle: recorded calls that led to no step, with the number of steps before them.
         rows: of every step.
         calls: of every call that led to none.
-        optimizers: class names of the optimizers applied, in order of first use.
+        trainable: how many of the model's state variables are.
+        taken: bytes that the recorded steps take.
     """
 
     most: int
@@ -63,13 +64,13 @@ class Record:
     rows: list[Rows] = field(default_factory=list)
     calls: list[Rows] = field(default_factory=list)
     trainable: int = 0
+    taken: int = 0
 
     def __post_init__(self) -> None:
         self._light = StepAssembler(0, self._row_step, self._row_call)
         self._whole: StepAssembler | None = None
         self._base = 0  # steps before the open window
         self._until = self.most  # its last step
-        self._taken = 0  # bytes
         self._seen: set[int] = set()
         self._begins: list[int] = []  # numbers of the steps that begin an epoch
         self._pending = False  # a gradient whose update was not seen to be an optimizer's
@@ -134,7 +135,7 @@ class Record:
     def _wanted(self) -> bool:
         """Whether the step that begins now is to be recorded."""
         number = self._light.steps + 1
-        if self._taken > self.budget:
+        if self.taken > self.budget:
             return False
         if number <= self.most:
             self._until = self.most
@@ -151,8 +152,8 @@ class Record:
         self.steps.append(replace(step, number=number))
         if self._by_hand is None:
             self._settle(by_hand=not step.applies)
-        self._taken += _bytes(step)
-        if number >= self._until or self._taken > self.budget:
+        self.taken += _bytes(step)
+        if number >= self._until or self.taken > self.budget:
             self._whole = None
             self.gate(False)
 

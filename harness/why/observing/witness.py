@@ -19,7 +19,7 @@ from harness.observe.tensors import symbolic
 from harness.why.observing.observer import ScriptObserver
 from harness.why.observing.record import Record
 
-_BUDGET = 2**30  # bytes of recorded steps, over all models
+_BUDGET, _LEAST = 2**30, 2**26  # bytes: of all recorded steps, and those that each model may take at least
 
 
 @dataclass
@@ -54,7 +54,6 @@ class Witness:
     stop: bool = False
     found: list[Observed] = field(default_factory=list)
     xla: bool = False
-    traced: int = 0
 
     def __post_init__(self) -> None:
         self._undo = ExitStack()
@@ -131,7 +130,8 @@ class Witness:
             one.observer.active = one.flags == flags
         if any(one.observer.active for one in known) or not model.trainable_variables:
             return False
-        record = Record(self.steps, _BUDGET)
+        left = _BUDGET - sum(one.record.taken for one in self.found)
+        record = Record(self.steps, max(left, _LEAST))
         observer = ScriptObserver(model, record.event, record.glance)
         record.gate, record.trainable = observer.record, observer.trainable
         self.found.append(Observed(model, observer, record, flags))
