@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from itertools import count
 from typing import Any, ClassVar
 
@@ -147,6 +148,7 @@ class Observer:
         return loss
 
     def _observed_loss_function(self, original: Any) -> Any:
+        @wraps(original)  # by whose name an observer of another model tells it
         def loss(y_true: Any, y_pred: Any, *args: Any, **options: Any) -> Any:
             if self._delivering:
                 return original(y_true, y_pred, *args, **options)

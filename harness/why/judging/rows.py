@@ -65,7 +65,7 @@ class RowFindings:
         if order.way in ("data order", "one order"):
             words = f"the rows come in the same order in each of {len(self.lengths)} epochs"
             if by_fit:
-                words += "; fit() shuffles, but draws one order again and again under a global seed"
+                words += "; fit() does so with shuffle=False, or under a global seed"
             self._add("shuffle", "one order", words, second, benign=by_fit, effect=self._moved())
         elif order.way == "whole batches":
             self._add("batch_order", order.way, order.words, second, effect=self._moved())
