@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE
 
 from harness.errors import InputError
 from harness.location import store_uri
+from harness.store.collisions import past_collisions
 from harness.store.condition import (
     SQLITE,
     StoreTroubleError,
@@ -53,12 +54,16 @@ class Store:
 
     def experiment(self, study: str) -> str:
         """Id of the study's MLflow experiment, created on first use with its artifacts beside the store."""
-        with self.exclusive():
+        location = None if self.folder is None else (self.folder / "artifacts" / study).as_uri()
+
+        def find_or_create() -> str:
             found = self.existing(study)
             if found is not None:
                 return found
-            location = None if self.folder is None else (self.folder / "artifacts" / study).as_uri()
             return str(self.client.create_experiment(study, artifact_location=location, tags=_EXPERIMENT_TAGS))
+
+        with self.exclusive():
+            return past_collisions(find_or_create)
 
     def existing(self, study: str) -> str | None:
         """Id of the study's experiment, to be written to; None where there is none.

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from harness.records import higher_is_better
+from harness.store.collisions import past_collisions
 from harness.store.connect import Store
 from harness.store.interrupts import interrupts_held
 from harness.store.schema import setting_tags
@@ -38,7 +39,9 @@ def save_view(store: Store, study: str, varied: Iterable[str], metrics: Sequence
         "lifecycleFilter": "Active",
         "selectedColumns": columns[:_MOST],
     }
-    store.client.set_experiment_tag(store.experiment(study), _TAG, json.dumps(view))
+    experiment, text = store.experiment(study), json.dumps(view)
+    with store.exclusive():
+        past_collisions(lambda: store.client.set_experiment_tag(experiment, _TAG, text))
 
 
 def saved_views(store: Store) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from harness.analyse.frames import folds_text, history_frame
 from harness.analyse.groups import mean_std_curves
 from harness.records import EpochRecord, FoldResult, JobResult
+from harness.store.collisions import past_collisions
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.runs import alive, close_children, find_runs, process_tags
@@ -105,7 +106,7 @@ class JobWriter:
         run = self._client.create_run(self._experiment, tags=dict(tags), run_name=run_name)
         name, digest, source = self._job.dataset
         data = DatasetInput(DatasetEntity(name, digest[:36], "local", source), tags=[])
-        self._client.log_inputs(str(run.info.run_id), [data])
+        past_collisions(lambda: self._client.log_inputs(str(run.info.run_id), [data]))
         return run
 
     def _create_child(self, fold: int, tags: Mapping[str, str]) -> Run:
