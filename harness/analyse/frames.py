@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.analyse.axes import METHOD, design_of, settings_of
 from harness.analyse.names import name_jobs
 from harness.errors import InputError, near_miss
 from harness.records import EpochRecord, FoldResult, JobResult
+
+if TYPE_CHECKING:  # imported where a table is made: reading a study needs none
+    import pandas as pd
 
 _SCALARS = (
     "fold",
@@ -28,6 +31,8 @@ _SCALARS = (
 
 def history_frame(folds: Iterable[FoldResult]) -> pd.DataFrame:
     """One row an epoch of a fold: columns ``fold``, ``epoch`` and every metric, NaN where unmeasured."""
+    import pandas as pd
+
     rows = [{"fold": fold.fold, "epoch": record.epoch, **record.metrics} for fold in folds for record in fold.history]
     return pd.DataFrame(rows)
 
@@ -46,6 +51,8 @@ def study_frame(jobs: Sequence[JobResult], settings: Sequence[str] | None = None
     Raises:
         InputError: no job, or a setting that no job has.
     """
+    import pandas as pd
+
     flat = [{**settings_of(job), METHOD: job.method} for job in jobs]
     names = settings if settings is not None else list(dict.fromkeys([METHOD, *design_of(jobs).names]))
     known = list(dict.fromkeys(name for one in flat for name in one))

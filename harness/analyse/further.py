@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from harness.analyse.compare import Comparison
 from harness.analyse.verdict import ALPHA, Pair
@@ -134,6 +134,8 @@ def folds_to_settle(pair: Pair) -> int | None:
     """
     if pair.difference is None or not pair.std:
         return None
+    from scipy import stats
+
     n = np.arange(max(2, pair.n + 1), MOST_FOLDS + 1)
     error = pair.std * np.sqrt(1 / n + pair.test_share)
     away = abs(pair.difference)
@@ -163,6 +165,8 @@ def interquartile_mean(
     Returns:
         None without a value.
     """
+    from scipy import stats  # half a second, and whoever asks for nothing further needs none of it
+
     known = [row[np.isfinite(row)] for row in (np.asarray(row, dtype=np.float64) for row in rows)]
     known = [row for row in known if len(row)]
     if not known:
@@ -183,6 +187,8 @@ def ranks(scores: Mapping[str, Sequence[float]], data_sets: Sequence[str], *, lo
         data_sets: their names.
         lower: whether lower is better.
     """
+    from scipy import stats
+
     table = np.array(list(scores.values()))  # shape (levels, data sets)
     places = stats.rankdata(table if lower else -table, axis=0)
     k, count = table.shape

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 Interval = tuple[float | None, float | None]
@@ -193,6 +193,8 @@ def wilcoxon(differences: Values) -> float | None:
         return 1.0
     if array.size <= _FEW:
         return _exact_signed_rank(array[array != 0])
+    from scipy import stats  # the rest of a comparison needs none of its many parts
+
     return float(stats.wilcoxon(array, zero_method="wilcox", correction=False, method="auto").pvalue)
 
 

@@ -9,6 +9,7 @@ from harness.plan.identity import git_state
 from harness.store.connect import Store
 from harness.store.description import user
 from harness.store.interrupts import interrupts_held
+from harness.store.lookup import StoredRun
 from harness.store.runs import find_runs
 
 
@@ -26,8 +27,8 @@ def write_comparison(store: Store, study: str, files: Iterable[Path], descriptio
     """
     experiment = store.experiment(study)
     for run in find_runs(store, [experiment], kind="comparison")[:1]:
-        if run.data.tags.get("comparison_digest") == digest and run.info.status == "FINISHED":
-            return str(run.info.run_id)
+        if run.tags.get("comparison_digest") == digest and run.status == "FINISHED":
+            return run.run_id
     tags = {
         "kind": "comparison",
         "study": study,
@@ -37,8 +38,8 @@ def write_comparison(store: Store, study: str, files: Iterable[Path], descriptio
         "mlflow.source.name": "harness",
         **git_state(),
     }
-    run = store.client.create_run(experiment, tags=tags, run_name="comparison")
+    run = StoredRun.of(store.client.create_run(experiment, tags=tags, run_name="comparison"))
     for file in files:
-        store.client.log_artifact(run.info.run_id, str(file))
-    store.client.set_terminated(run.info.run_id, "FINISHED")
-    return str(run.info.run_id)
+        store.client.log_artifact(run.run_id, str(file))
+    store.client.set_terminated(run.run_id, "FINISHED")
+    return run.run_id

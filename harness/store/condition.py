@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
-
-from mlflow.store.db.utils import _get_latest_schema_revision
-from mlflow.version import VERSION
 
 from harness.errors import InputError, shell_word
 
@@ -78,12 +79,37 @@ def require_sound(path: Path, *, write: bool = True) -> None:
 
 def _require_schema(path: Path, found: list[str]) -> None:
     """MLflow would migrate some older stores without a word, and other processes could no longer use them."""
-    wanted = _get_latest_schema_revision()
+    wanted = schema_revision()
     if found != [wanted]:
         word = shell_word(f"{SQLITE}{path}")
         raise InputError(
             "tracking.uri",
             f"{path}, of schema {' '.join(found) or 'unknown'}",
-            f"a store of the schema of MLflow {VERSION}, {wanted}",
+            f"a store of the schema of MLflow {version('mlflow')}, {wanted}",
             f"let no process use it, copy it, then: mlflow db upgrade {word}; or set tracking.uri to another store",
         )
+
+
+@cache
+def schema_revision() -> str:
+    """The revision of MLflow's tables after all of its migrations: the one that no other comes after.
+
+    Read from the migrations' files, for importing MLflow takes longer than all that a command does to read a study.
+    """
+    found = find_spec("mlflow")
+    folders = [] if found is None else found.submodule_search_locations or []
+    files = [file for folder in folders for file in Path(folder).glob("store/db_migrations/versions/*.py")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    own, before = (
+        {word for text in texts for line in re.findall(f"^{name} = .*", text, re.MULTILINE) for word in _quoted(line)}
+        for name in ("revision", "down_revision")
+    )
+    if len(own - before) == 1:
+        return (own - before).pop()
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    return str(_get_latest_schema_revision())
+
+
+def _quoted(line: str) -> list[str]:
+    return re.findall(r"[\"'](\w+)[\"']", line)

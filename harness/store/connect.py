@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import filelock
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
 
 from harness.errors import InputError
 from harness.location import store_uri
@@ -26,6 +26,11 @@ from harness.store.condition import (
     require_writable,
 )
 from harness.store.interrupts import interrupts_held
+from harness.store.lookup import read_experiments
+
+if TYPE_CHECKING:  # imported where it is first needed: a local store is read without it
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 # It prints the traceback of every failed query, which is raised and told anyway.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -45,12 +50,25 @@ class Store:
 
     uri: str
     folder: Path | None
-    client: MlflowClient
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's own, made when it is first needed."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.uri)
 
     @property
     def file(self) -> Path | None:
         """The database's file of a SQLite store; None for a server."""
         return None if self.folder is None else Path(self.uri.removeprefix(SQLITE))
+
+    def experiments(self) -> dict[str, str]:
+        """Ids of all active experiments, of MLflow's own Default too, by name, newest first."""
+        if self.file is not None:
+            with suppress(sqlite3.Error):  # what is wrong with the store MLflow tells
+                return read_experiments(self.file)
+        return {one.name: str(one.experiment_id) for one in self.client.search_experiments()}
 
     def experiment(self, study: str) -> str:
         """Id of the study's MLflow experiment, created on first use with its artifacts beside the store."""
@@ -109,6 +127,8 @@ class Store:
 
     def trouble(self, error: BaseException) -> StoreTroubleError | None:
         """What to tell of an error that says the store stopped answering; None for any other error."""
+        from mlflow.exceptions import MlflowException
+
         if isinstance(error, StoreTroubleError):
             return error
         if not isinstance(error, MlflowException) or not self._away(error):
@@ -134,6 +154,8 @@ class Store:
 
     def _away(self, error: MlflowException) -> bool:
         """Whether it is the store's trouble and not ours; a server tells its database's as an internal error."""
+        from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
+
         codes = [TEMPORARILY_UNAVAILABLE, *([INTERNAL_ERROR] if self.folder is None else [])]
         return error.error_code in [ErrorCode.Name(code) for code in codes] or _first_line(error).startswith(
             "API request to"
@@ -144,7 +166,7 @@ class Store:
         """Raise, for a store that stopped answering, what `trouble` tells instead of MLflow's own error."""
         try:
             yield
-        except MlflowException as error:
+        except Exception as error:
             trouble = self.trouble(error)
             if trouble is None:
                 raise
@@ -164,9 +186,9 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
     """
     uri = uri or store_uri()
     if not uri.startswith(SQLITE):
-        client = MlflowClient(uri)
-        _probe(client, uri)
-        return Store(uri, None, client)
+        store = Store(uri, None)
+        _probe(store)
+        return store
     path = Path(uri.removeprefix(SQLITE)).expanduser().resolve()
     uri = f"{SQLITE}{path}"
     if "?" in uri:  # what follows it is no part of the file's name in an address
@@ -176,9 +198,9 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
     require_writable(path.parent)
     with _locked(path.parent), interrupts_held():  # the first use makes the tables, another process's perhaps
         require_sound(path)
-        client = MlflowClient(uri)
-        _probe(client, uri)
-    return Store(uri, path.parent, client)
+        store = Store(uri, path.parent)
+        _probe(store)
+    return store
 
 
 def _open_to_read(path: Path, uri: str) -> Store:
@@ -193,9 +215,12 @@ def _open_to_read(path: Path, uri: str) -> Store:
             raise
         with _locked(path.parent):  # it may be just being begun
             require_sound(path, write=False)
-    client = MlflowClient(uri)  # SQLite itself reads where it cannot write
-    _probe(client, uri)
-    return Store(uri, path.parent, client)
+    store = Store(uri, path.parent)
+    try:
+        read_experiments(path)  # SQLite itself reads where it cannot write
+    except sqlite3.Error:  # what is wrong with it MLflow tells
+        _probe(store)
+    return store
 
 
 @contextmanager
@@ -229,9 +254,12 @@ def _no_answer(uri: str, error: BaseException) -> StoreTroubleError:
     )
 
 
-def _probe(client: MlflowClient, uri: str) -> None:
+def _probe(store: Store) -> None:
+    from mlflow.exceptions import MlflowException
+
+    uri = store.uri
     try:
-        client.search_experiments(max_results=1)
+        store.client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
         raise _no_answer(uri, error) from error
     except Exception as error:  # SQLAlchemy's and alembic's many kinds, none of which the user can act on

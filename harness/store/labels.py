@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow.entities import Run, RunTag
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from harness.analyse.axes import METHOD
 from harness.analyse.names import JobName
 from harness.store.connect import Store
 from harness.store.interrupts import interrupts_held
+from harness.store.lookup import StoredRun
 from harness.store.read import artifact_text
 from harness.store.runs import find_runs
 from harness.store.schema import GROUP, setting_tags
@@ -23,20 +24,20 @@ from harness.store.schema import GROUP, setting_tags
 class StoredJob:
     """A parent run, and the flat settings of its job, the method among them."""
 
-    run: Run
+    run: StoredRun
     settings: Mapping[str, Any]
 
 
 def stored_jobs(store: Store, study: str) -> list[StoredJob]:
     """Jobs that the study has, finished or not, oldest first; without those whose settings were not yet written."""
-    experiment = store.client.get_experiment_by_name(study)
+    experiment = store.experiments().get(study)
     found = []
-    for run in [] if experiment is None else reversed(find_runs(store, [experiment.experiment_id], kind="job")):
+    for run in [] if experiment is None else reversed(find_runs(store, [experiment], kind="job")):
         try:
             config = json.loads(artifact_text(store, run, GROUP))
         except (OSError, ValueError, MlflowException):  # it was killed before, or is just being opened
             continue
-        found.append(StoredJob(run, {METHOD: run.data.tags["method"], **config}))
+        found.append(StoredJob(run, {METHOD: run.tags["method"], **config}))
     return found
 
 
@@ -45,8 +46,8 @@ def relabel(store: Store, jobs: Iterable[tuple[StoredJob, JobName]]) -> None:
     """Give runs their names and tags, where they have others."""
     for job, label in jobs:
         run = job.run
-        if run.info.run_name != label.name:
-            store.client.update_run(run.info.run_id, name=label.name)
-        tags = {name: text for name, text in setting_tags(label.varied).items() if name not in run.data.tags}
+        if run.name != label.name:
+            store.client.update_run(run.run_id, name=label.name)
+        tags = {name: text for name, text in setting_tags(label.varied).items() if name not in run.tags}
         if tags:
-            store.client.log_batch(run.info.run_id, tags=[RunTag(name, text) for name, text in tags.items()])
+            store.client.log_batch(run.run_id, tags=[RunTag(name, text) for name, text in tags.items()])

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
-
-import pandas as pd
-from mlflow.entities import Run
-from pyarrow.parquet import ParquetFile
 
 from harness.analyse.frames import fold_results, study_frame
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult
 from harness.store.connect import Store
+from harness.store.lookup import StoredRun
 from harness.store.runs import find_runs, finished_values
 from harness.store.schema import FOLDS, GROUP, HISTORY, PARENT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def finished_folds(
@@ -35,36 +35,36 @@ def finished_folds(
     Returns:
         By fold number: the result, the id of the run it was found in, and of that run's parent.
     """
-    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    experiments = list(store.experiments().values())
     found = {}
     for fold, wanted in hashes.items():
         same = find_runs(store, experiments, kind="fold", fold_hash=wanted)
-        finished = [run for run in same if run.info.status == "FINISHED"]
-        finished.sort(key=lambda run: run.data.tags[PARENT] != job)  # stable: newest first within each part
+        finished = [run for run in same if run.status == "FINISHED"]
+        finished.sort(key=lambda run: run.tags[PARENT] != job)  # stable: newest first within each part
         if finished:
             (result,) = _read_folds(store, finished[0])
-            found[fold] = (result, str(finished[0].info.run_id), finished[0].data.tags[PARENT])
+            found[fold] = (result, finished[0].run_id, finished[0].tags[PARENT])
     return found
 
 
 def finished_hashes(store: Store) -> frozenset[str]:
     """Hashes of all folds that any study of the store has finished: one search instead of one a fold."""
-    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    experiments = list(store.experiments().values())
     return finished_values(store, experiments, "fold_hash", kind="fold")
 
 
 def finished_jobs(store: Store, studies: Iterable[str]) -> frozenset[str]:
     """Hashes of the jobs that these studies have finished."""
-    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    known = store.experiments()
     experiments = [known[study] for study in studies if study in known]
     return finished_values(store, experiments, "job_hash", kind="job")
 
 
 def methods_of(store: Store, study: str) -> set[str]:
     """Methods of all jobs that the study has, finished or not."""
-    experiment = store.client.get_experiment_by_name(study)
-    runs = [] if experiment is None else find_runs(store, [experiment.experiment_id], kind="job")
-    return {run.data.tags["method"] for run in runs}
+    experiment = store.experiments().get(study)
+    runs = [] if experiment is None else find_runs(store, [experiment], kind="job")
+    return {run.tags["method"] for run in runs}
 
 
 def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
@@ -72,11 +72,11 @@ def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobRes
 
     Two methods of other names may have the same settings, and so the same hash; each has a job.
     """
-    experiment = store.client.get_experiment_by_name(study)
+    experiment = store.experiments().get(study)
     if experiment is None:
         return None
-    for run in find_runs(store, [experiment.experiment_id], kind="job", job_hash=job_hash, method=method):
-        if run.info.status == "FINISHED":
+    for run in find_runs(store, [experiment], kind="job", job_hash=job_hash, method=method):
+        if run.status == "FINISHED":
             return _read_job(store, run)
     return None
 
@@ -87,12 +87,12 @@ def read_study(store: Store, study: str) -> list[JobResult]:
     Raises:
         InputError: no such study, or none of its jobs is finished.
     """
-    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    known = store.experiments()
     if study not in known:
         raise unknown_study(study, known)
     newest: dict[tuple[str, str], JobResult] = {}
     for run in find_runs(store, [known[study]], kind="job"):
-        if run.info.status == "FINISHED":
+        if run.status == "FINISHED":
             # The hash of the configuration leaves out how the data were made, which may be what was swept.
             job = _read_job(store, run)
             newest.setdefault((job.config_key, job.method), job)
@@ -116,10 +116,10 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
         ``seeds`` and ``versions``.
     """
     jobs = list(jobs)
-    known = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    known = list(store.experiments().values())
     wanted = {job.run_id for job in jobs}
-    runs = [run for run in find_runs(store, known, kind="job") if run.info.run_id in wanted]
-    tags = [run.data.tags for run in runs]
+    runs = [run for run in find_runs(store, known, kind="job") if run.run_id in wanted]
+    tags = [run.tags for run in runs]
 
     def date(milliseconds: int) -> str:
         return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
@@ -129,8 +129,8 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
         for tag in tags
     }
     return {
-        "started": date(min(run.info.start_time for run in runs)),
-        "ended": date(max(run.info.end_time for run in runs)),
+        "started": date(min(run.start_time for run in runs)),
+        "ended": date(max(run.end_time or run.start_time for run in runs)),
         "training_s": round(sum(fold.seconds for job in jobs for fold in job.folds), 1),
         "git_commit": sorted({tag["git_commit"] for tag in tags}),
         "git_dirty": sorted({tag["git_dirty"] for tag in tags}),
@@ -146,8 +146,8 @@ def unknown_study(study: str, known: Iterable[str]) -> InputError:
     return InputError("STUDY", study, "the name of a study in the store", fix)
 
 
-def _read_job(store: Store, run: Run) -> JobResult:
-    tags = run.data.tags
+def _read_job(store: Store, run: StoredRun) -> JobResult:
+    tags = run.tags
     return JobResult(
         study=tags["study"],
         method=tags["method"],
@@ -157,11 +157,13 @@ def _read_job(store: Store, run: Run) -> JobResult:
         dataset_digest=tags["dataset_digest"],
         folds_digest=tags["folds_digest"],
         control_of=tags.get("control_of"),
-        run_id=str(run.info.run_id),
+        run_id=run.run_id,
     )
 
 
-def _read_folds(store: Store, run: Run) -> tuple[FoldResult, ...]:
+def _read_folds(store: Store, run: StoredRun) -> tuple[FoldResult, ...]:
+    from pyarrow.parquet import ParquetFile
+
     # A small file: a reader for one file, in one thread and past pandas, takes a third of the time of pandas' own.
     table = ParquetFile(BytesIO(_artifact(store, run, HISTORY))).read(use_threads=False)
     history = {
@@ -170,21 +172,21 @@ def _read_folds(store: Store, run: Run) -> tuple[FoldResult, ...]:
     return fold_results(artifact_text(store, run, FOLDS), history)
 
 
-def artifact_text(store: Store, run: Run, name: str) -> str:
+def artifact_text(store: Store, run: StoredRun, name: str) -> str:
     """The text of a run's artifact."""
     return _artifact(store, run, name).decode("utf-8")
 
 
-def _artifact(store: Store, run: Run, name: str) -> bytes:
+def _artifact(store: Store, run: StoredRun, name: str) -> bytes:
     """The content of the artifact's file: read in place when the store is local, else fetched."""
-    location = urlparse(run.info.artifact_uri)
+    location = urlparse(run.artifact_uri)
     if location.scheme != "file":
         with TemporaryDirectory() as folder:
-            return Path(store.client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+            return Path(store.client.download_artifacts(run.run_id, name, folder)).read_bytes()
     file = Path(unquote(location.path)) / name
     if store.folder is None or file.exists():
         return file.read_bytes()
     # The addresses are absolute: of a store that was moved, the artifacts lie where it is now.
     here = store.folder / "artifacts"
-    moved = (here / run.data.tags.get("study", "") / str(run.info.run_id) / "artifacts" / name).resolve()
+    moved = (here / run.tags.get("study", "") / run.run_id / "artifacts" / name).resolve()
     return (moved if moved.is_relative_to(here) and moved.exists() else file).read_bytes()

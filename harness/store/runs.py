@@ -18,20 +18,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.store.lookup import read_runs, read_values
+from harness.store.lookup import StoredRun, read_params_and_tags, read_runs, read_values
 from harness.store.schema import PARENT
 
-if TYPE_CHECKING:  # who only asks for this process's tags needs no MLflow
-    from mlflow.entities import Run
-
+if TYPE_CHECKING:
     from harness.store.connect import Store
 
 SILENT_H = 24.0  # far longer than an epoch, or than two hosts' clocks are apart
 _GONE = ("Z", "X")  # ended, and only not yet reaped by its parent
 
 
-def find_runs(store: Store, experiments: Sequence[str], **tags: str) -> list[Run]:
-    """All active runs with these tags, newest first; their metrics and params may be missing."""
+def find_runs(store: Store, experiments: Sequence[str], **tags: str) -> list[StoredRun]:
+    """All active runs with these tags, newest first."""
     if not experiments:
         return []
     if store.file is not None:
@@ -48,23 +46,32 @@ def finished_values(store: Store, experiments: Sequence[str], name: str, **tags:
         with suppress(sqlite3.Error):
             return frozenset(read_values(store.file, experiments, tags, name))
     found = _search(store, experiments, tags, "attributes.status = 'FINISHED'")
-    return frozenset(run.data.tags[name] for run in found)
+    return frozenset(run.tags[name] for run in found)
 
 
-def _search(store: Store, experiments: Sequence[str], tags: Mapping[str, str], more: str = "") -> list[Run]:
+def params_and_tags(store: Store, run_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Of a run, each by name."""
+    if store.file is not None:
+        with suppress(sqlite3.Error):
+            return read_params_and_tags(store.file, run_id)
+    data = store.client.get_run(run_id).data
+    return dict(data.params), dict(data.tags)
+
+
+def _search(store: Store, experiments: Sequence[str], tags: Mapping[str, str], more: str = "") -> list[StoredRun]:
     # A value stands in quotes that it does not hold itself; one that holds both is compared here.
     parts = [f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items() if _quoted(value)]
     condition = " and ".join([*parts, *([more] if more else [])])
-    runs: list[Run] = []
+    runs: list[StoredRun] = []
     token = None
     while True:
         page = store.client.search_runs(
             list(experiments), condition, order_by=["attributes.start_time DESC"], page_token=token
         )
-        runs += page
+        runs += map(StoredRun.of, page)
         token = page.token
         if not token:
-            return [run for run in runs if all(run.data.tags.get(name) == value for name, value in tags.items())]
+            return [run for run in runs if all(run.tags.get(name) == value for name, value in tags.items())]
 
 
 def _quoted(value: str) -> str:
@@ -78,9 +85,9 @@ def process_tags() -> dict[str, str]:
     return tags if process is None else {**tags, "process_start": process[1]}
 
 
-def alive(run: Run) -> bool:
+def alive(run: StoredRun) -> bool:
     """Whether the process that writes this run still runs, see `alive_process`."""
-    return run.info.status == "RUNNING" and alive_process(run.data.tags, run.info.start_time / 1000)
+    return run.status == "RUNNING" and alive_process(run.tags, run.start_time / 1000)
 
 
 def alive_process(tags: Mapping[str, str], since: float) -> bool:
@@ -108,8 +115,8 @@ def alive_process(tags: Mapping[str, str], since: float) -> bool:
 def close_children(store: Store, experiment: str, parent: str) -> None:
     """Close as KILLED the child runs still RUNNING under a parent that nobody else writes."""
     for run in find_runs(store, [experiment], **{PARENT: parent}):
-        if run.info.status == "RUNNING":
-            store.client.set_terminated(run.info.run_id, "KILLED")
+        if run.status == "RUNNING":
+            store.client.set_terminated(run.run_id, "KILLED")
 
 
 def _exists(pid: int) -> bool:

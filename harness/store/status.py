@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from mlflow.entities import Run
-
 from harness.store.connect import Store
+from harness.store.lookup import StoredRun
 from harness.store.read import unknown_study
 from harness.store.runs import alive, find_runs
 from harness.store.schema import PARENT
@@ -19,15 +18,15 @@ _EVERY_EPOCH = "train/loss"
 def study_rows(store: Store) -> list[dict[str, Any]]:
     """One row a study, oldest first: its jobs by state, and what trains ``now``, in words; empty if nothing does."""
     rows = []
-    for experiment in reversed(store.client.search_experiments()):
-        if experiment.name == "Default":
+    for study, experiment in reversed(store.experiments().items()):
+        if study == "Default":
             continue
-        runs = find_runs(store, [experiment.experiment_id], kind="job")
+        runs = find_runs(store, [experiment], kind="job")
         states = [_state(run) for run in runs]
         running = [run for run, state in zip(runs, states, strict=True) if state == "running"]
-        told = [f"{run.info.run_name}: {progress_words(_job_row(store, run))}".rstrip(": ") for run in running]
+        told = [f"{run.name}: {progress_words(_job_row(store, run))}".rstrip(": ") for run in running]
         counts = {state: states.count(state) for state in _STATES}
-        rows.append({"study": experiment.name, "jobs": len(runs), **counts, "now": "; ".join(told)})
+        rows.append({"study": study, "jobs": len(runs), **counts, "now": "; ".join(told)})
     return rows
 
 
@@ -42,7 +41,7 @@ def job_rows(store: Store, study: str) -> list[dict[str, Any]]:
     Raises:
         InputError: no such study.
     """
-    known = {experiment.name: experiment.experiment_id for experiment in store.client.search_experiments()}
+    known = store.experiments()
     known.pop("Default", None)
     if study not in known:
         raise unknown_study(study, known)
@@ -59,34 +58,34 @@ def progress_words(row: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _job_row(store: Store, run: Run) -> dict[str, Any]:
-    tags, state = run.data.tags, _state(run)
+def _job_row(store: Store, run: StoredRun) -> dict[str, Any]:
+    tags, state = run.tags, _state(run)
     planned = int(tags["folds"]) if "folds" in tags else None  # older stores do not say
     row: dict[str, Any] = {
-        **{"job": run.info.run_name, "state": state, "folds finished": planned, "of": planned},
+        **{"job": run.name, "state": state, "folds finished": planned, "of": planned},
         **{"fold": None, "epoch": None, "epochs": int(tags["epochs"]), "place": tags.get("place")},
-        "started": datetime.fromtimestamp(run.info.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "started": datetime.fromtimestamp(run.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "seconds": _seconds(run, state),
-        "run": run.info.run_id,
+        "run": run.run_id,
     }
     if state == "finished" and planned is not None:
         return row
-    folds = find_runs(store, [run.info.experiment_id], **{PARENT: run.info.run_id})
-    row["folds finished"] = sum(fold.info.status == "FINISHED" for fold in folds)
-    in_hand = [fold for fold in folds if fold.info.status == "RUNNING"] if state == "running" else []
+    folds = find_runs(store, [run.experiment_id], **{PARENT: run.run_id})
+    row["folds finished"] = sum(fold.status == "FINISHED" for fold in folds)
+    in_hand = [fold for fold in folds if fold.status == "RUNNING"] if state == "running" else []
     if in_hand:
-        points = store.client.get_metric_history(in_hand[0].info.run_id, _EVERY_EPOCH)
-        row |= {"fold": int(in_hand[0].data.tags["fold"]), "epoch": max((point.step for point in points), default=0)}
+        points = store.client.get_metric_history(in_hand[0].run_id, _EVERY_EPOCH)
+        row |= {"fold": int(in_hand[0].tags["fold"]), "epoch": max((point.step for point in points), default=0)}
     return row
 
 
-def _seconds(run: Run, state: str) -> int | None:
+def _seconds(run: StoredRun, state: str) -> int | None:
     if state == "interrupted":
         return None
-    end = run.info.end_time or datetime.now(UTC).timestamp() * 1000
-    return int((end - run.info.start_time) / 1000)
+    end = run.end_time or datetime.now(UTC).timestamp() * 1000
+    return int((end - run.start_time) / 1000)
 
 
-def _state(run: Run) -> str:
+def _state(run: StoredRun) -> str:
     """MLflow's status, except that a run whose process is gone is ``interrupted``, not running for ever."""
-    return "interrupted" if run.info.status == "RUNNING" and not alive(run) else str(run.info.status).lower()
+    return "interrupted" if run.status == "RUNNING" and not alive(run) else run.status.lower()

@@ -13,7 +13,7 @@ from itertools import repeat
 from pathlib import Path
 
 from mlflow.entities import Dataset as DatasetEntity
-from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from harness.analyse.frames import folds_text, history_frame
@@ -22,6 +22,7 @@ from harness.records import EpochRecord, FoldResult, JobResult
 from harness.store.collisions import past_collisions
 from harness.store.connect import Store
 from harness.store.description import JobDescription
+from harness.store.lookup import StoredRun
 from harness.store.runs import alive, close_children, find_runs, process_tags
 from harness.store.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, SPOOLED, End, flatten, loggable
 
@@ -62,28 +63,28 @@ class JobWriter:
         self._pending: list[Metric] = []
         self._clock = clock
         self._flushed = self._beaten = clock()
-        self._child: Run | None = None
+        self._child: StoredRun | None = None
         with store.exclusive():  # of two processes that find one dead run, one takes it up
             taken_up = self._resume_parent(resume)
             self._new = taken_up is None
             self._parent = taken_up or self._new_parent()
-        self.run_id = str(self._parent.info.run_id)
+        self.run_id = self._parent.run_id
 
-    def _resume_parent(self, resume: bool) -> Run | None:
+    def _resume_parent(self, resume: bool) -> StoredRun | None:
         """Take up the job's unfinished run, if it has one that no living process writes."""
         own = (
             [] if self._key is None else find_runs(self._store, [self._experiment], kind="job", **{SPOOLED: self._key})
         )
         for twin in own[1:]:  # where a server's answer was lost, MLflow asked again
-            self._client.set_terminated(str(twin.info.run_id), "KILLED")
+            self._client.set_terminated(twin.run_id, "KILLED")
         same = {"job_hash": self._job.identity.job, "method": self._job.method}
         others = find_runs(self._store, [self._experiment], kind="job", **same) if resume and not own else []
-        for run in own[:1] or [one for one in others if one.info.status != "FINISHED" and not alive(one)]:
-            run_id = str(run.info.run_id)
+        for run in own[:1] or [one for one in others if one.status != "FINISHED" and not alive(one)]:
+            run_id = run.run_id
             close_children(self._store, self._experiment, run_id)
             self._client.update_run(run_id, status="RUNNING")
             self._log(run_id, tags={**process_tags(), **self._own_tags()})
-            if "error" in run.data.tags:
+            if "error" in run.tags:
                 self._client.delete_tag(run_id, "error")
             return run
         return None
@@ -94,29 +95,29 @@ class JobWriter:
     def recorded(self) -> frozenset[str]:
         """Hashes of the job's own folds that are recorded."""
         runs = find_runs(self._store, [self._experiment], **{PARENT: self.run_id})
-        return frozenset(run.data.tags["fold_hash"] for run in runs if run.info.status == "FINISHED")
+        return frozenset(run.tags["fold_hash"] for run in runs if run.status == "FINISHED")
 
-    def _new_parent(self) -> Run:
+    def _new_parent(self) -> StoredRun:
         run = self._create(self._job.name, {**self._own_tags(), "kind": "job", **self._job.tags()})
-        self._log(str(run.info.run_id), params=self._params)
+        self._log(run.run_id, params=self._params)
         self._artifacts(run, {CONFIG: self._job.config_text, GROUP: json.dumps(dict(self._job.config), indent=1)})
         return run
 
-    def _create(self, run_name: str, tags: Mapping[str, str]) -> Run:
-        run = self._client.create_run(self._experiment, tags=dict(tags), run_name=run_name)
+    def _create(self, run_name: str, tags: Mapping[str, str]) -> StoredRun:
+        run = StoredRun.of(self._client.create_run(self._experiment, tags=dict(tags), run_name=run_name))
         name, digest, source = self._job.dataset
         data = DatasetInput(DatasetEntity(name, digest[:36], "local", source), tags=[])
-        past_collisions(lambda: self._client.log_inputs(str(run.info.run_id), [data]))
+        past_collisions(lambda: self._client.log_inputs(run.run_id, [data]))
         return run
 
-    def _create_child(self, fold: int, tags: Mapping[str, str]) -> Run:
+    def _create_child(self, fold: int, tags: Mapping[str, str]) -> StoredRun:
         own = {"kind": "fold", "fold": str(fold), "fold_hash": self._job.identity.folds[fold], PARENT: self.run_id}
         return self._create(f"fold {fold}", {**self._job.tags(), **own, **tags})
 
     def start_fold(self, fold: int) -> None:
         """Open the child run of a fold that is being trained."""
         self._child = self._create_child(fold, {})
-        self._log(str(self._child.info.run_id), params=self._params)
+        self._log(self._child.run_id, params=self._params)
 
     def epoch(self, record: EpochRecord, at: int | None = None) -> None:
         """Take an epoch's metrics of the fold that is open; they are written a few seconds' worth at a time.
@@ -133,7 +134,7 @@ class JobWriter:
     def _flush(self) -> None:
         assert self._child is not None
         while self._pending:
-            self._log(str(self._child.info.run_id), self._pending[:_BATCH])
+            self._log(self._child.run_id, self._pending[:_BATCH])
             del self._pending[:_BATCH]
         self._flushed = self._clock()
         self._beat()
@@ -175,11 +176,11 @@ class JobWriter:
         self._close_fold(self._create_child(result.fold, tags), result, metrics, self._params, {})
 
     def _close_fold(
-        self, run: Run, result: FoldResult, metrics: list[Metric], params: list[Param], tags: Mapping[str, str]
+        self, run: StoredRun, result: FoldResult, metrics: list[Metric], params: list[Param], tags: Mapping[str, str]
     ) -> None:
-        self._log(str(run.info.run_id), metrics, params, tags)
+        self._log(run.run_id, metrics, params, tags)
         self._artifacts(run, {FOLDS: folds_text([result])}, [result])
-        self._client.set_terminated(str(run.info.run_id), "FINISHED")
+        self._client.set_terminated(run.run_id, "FINISHED")
         self._beat()
 
     def finish(self, result: JobResult) -> None:
@@ -207,21 +208,21 @@ class JobWriter:
         """Close the open runs as FAILED with the traceback, or as KILLED."""
         if self._child is not None:
             self._flush()
-            self._client.set_terminated(str(self._child.info.run_id), end.status)
+            self._client.set_terminated(self._child.run_id, end.status)
         close_children(self._store, self._experiment, self.run_id)  # one interrupted while it was being opened
         if end.status == "FAILED":
             self._artifacts(self._parent, {"traceback.txt": end.traceback})
             self._log(self.run_id, tags={"error": end.error[:5000]})
         self._client.set_terminated(self.run_id, end.status)
 
-    def _artifacts(self, run: Run, texts: Mapping[str, str], folds: Sequence[FoldResult] = ()) -> None:
+    def _artifacts(self, run: StoredRun, texts: Mapping[str, str], folds: Sequence[FoldResult] = ()) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, text in texts.items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             if folds:
                 history_frame(folds).to_parquet(Path(folder) / HISTORY, index=False)
             # Not the client's own method: it reads the whole run back to learn this address.
-            get_artifact_repository(run.info.artifact_uri, tracking_uri=self._store.uri).log_artifacts(folder)
+            get_artifact_repository(run.artifact_uri, tracking_uri=self._store.uri).log_artifacts(folder)
 
     def _log(
         self,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlflow.entities import Run
+from mlflow.store.db.utils import _get_latest_schema_revision
 
+from harness.store.condition import schema_revision
 from harness.store.connect import Store, open_store
-from harness.store.runs import find_runs, finished_values
+from harness.store.lookup import StoredRun
+from harness.store.runs import find_runs, finished_values, params_and_tags
 
 
 def filled() -> tuple[Store, list[str]]:
@@ -27,8 +30,13 @@ def filled() -> tuple[Store, list[str]]:
     return store, experiments
 
 
-def seen(runs: list[Run]) -> list[tuple[dict[str, object], dict[str, str]]]:
-    return [(dict(run.info), run.data.tags) for run in runs]
+def seen(runs: list[StoredRun]) -> list[dict[str, object]]:
+    return [vars(run) for run in runs]
+
+
+def as_mlflow_has_it(run: Run) -> dict[str, object]:
+    same = ("run_id", "experiment_id", "status", "start_time", "end_time", "artifact_uri")
+    return {name: getattr(run.info, name) for name in same} | {"name": run.info.run_name, "tags": run.data.tags}
 
 
 def test_runs_are_those_of_mlflows_own_search(store: Path) -> None:
@@ -42,7 +50,7 @@ def test_runs_are_those_of_mlflows_own_search(store: Path) -> None:
             ({"kind": "none"}, "tags.kind = 'none'"),
         ):
             theirs = opened.client.search_runs(chosen, condition, order_by=newest)
-            assert seen(find_runs(opened, chosen, **tags)) == seen(theirs)
+            assert seen(find_runs(opened, chosen, **tags)) == [as_mlflow_has_it(run) for run in theirs]
     assert len(find_runs(opened, experiments, odd='it\'s "odd" ✓')) == 8
     assert find_runs(opened, []) == []
     finished = opened.client.search_runs(experiments, "attributes.status = 'FINISHED'")
@@ -53,6 +61,16 @@ def test_a_server_gives_the_same(store: Path) -> None:
     opened, experiments = filled()
     found = seen(find_runs(opened, experiments, kind="fold"))
     values = finished_values(opened, experiments, "fold_hash", kind="job")
-    elsewhere = Store(opened.uri, None, opened.client)  # as a server, which has no file
+    elsewhere = Store(opened.uri, None)  # as a server, which has no file
     assert seen(find_runs(elsewhere, experiments, kind="fold")) == found
     assert finished_values(elsewhere, experiments, "fold_hash", kind="job") == values == {"10", "20"}
+    opened.client.create_experiment("deleted")
+    opened.client.delete_experiment(opened.client.get_experiment_by_name("deleted").experiment_id)
+    assert list(opened.experiments().items()) == list(elsewhere.experiments().items())
+    assert set(opened.experiments()) == {"one", "two", "Default"}
+    run = str(found[0]["run_id"])
+    assert params_and_tags(opened, run) == params_and_tags(elsewhere, run) == ({"rate": "0.1"}, found[0]["tags"])
+
+
+def test_the_revision_of_the_tables_is_the_one_that_mlflow_makes() -> None:
+    assert schema_revision() == _get_latest_schema_revision()

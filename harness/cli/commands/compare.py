@@ -99,12 +99,15 @@ def _tell_comparison(
     jobs: Sequence[JobResult], metric: str, epoch: Epoch, by: Sequence[str], options: argparse.Namespace
 ) -> None:
     from harness.analyse.compare import compare
-    from harness.analyse.further import further
     from harness.cli.terminal.console import stdout_console
     from harness.show.comparison_text import print_table, render
 
     comparison = compare(jobs, metric=metric, epoch=epoch, margin=options.margin, by=by)
-    more = further(comparison) if options.more else None
+    more = None
+    if options.more:
+        from harness.analyse.further import further
+
+        more = further(comparison)
     if options.format == "table":
         print_table(comparison, stdout_console(), more=more)
     else:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.sweep.page import page_name, save_page, save_text, study_page, today
+from harness.cli.sweep.page import beside, page_name, save_page, save_text, study_page, today
 from harness.cli.terminal.study_arguments import study_parser
 from harness.errors import InputError, shell_word
 
@@ -67,7 +67,6 @@ def _write_one(options: argparse.Namespace) -> Path:
     if options.study in KEYS and not (options.store or options.uri):
         report, folder = _of_article(options.study), store_folder()
     else:
-        from harness.cli.sweep.conclude import beside
         from harness.store.connect import open_store
         from harness.store.read import read_study
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,10 @@ from harness.analyse.axes import METHOD, design_of
 from harness.analyse.compare import Comparison, compare
 from harness.analyse.groups import headline_metrics
 from harness.analyse.sweep.overview import Sweep, sweep_of
-from harness.cli.sweep.page import page_name, save_page, study_page
+from harness.cli.sweep.page import beside, page_name, save_page, study_page
 from harness.digests import digest_settings
 from harness.errors import InputError
-from harness.location import file_word, store_folder
+from harness.location import file_word
 from harness.show.comparison_text import Format, print_table, render
 from harness.show.study_figures import save_summary_figures
 from harness.show.sweep.rows import as_csv, effect_rows, ranking_rows
@@ -65,12 +64,6 @@ def conclude(store: Store, study: str, output: Console, messages: Console, *, fi
 def figure_folder(store: Store, study: str) -> Path:
     """Where a study's figures go: beside a local store that can be written, see `beside`."""
     return beside(store) / "figures" / (file_word(study)[:200] or "study")
-
-
-def beside(store: Store) -> Path:
-    """Where files about a store go: its folder; the default store's for a server; here, where it is only to be read."""
-    folder = store.folder or store_folder()
-    return folder if store.folder is None or os.access(folder, os.W_OK) else Path.cwd()
 
 
 def _comparison_texts(comparisons: Sequence[Comparison]) -> dict[str, str]:

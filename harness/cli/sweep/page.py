@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.location import file_word
+from harness.location import file_word, store_folder
 from harness.records import JobResult
 
 if TYPE_CHECKING:
@@ -33,15 +34,16 @@ def _with_origin(store: Store, study: str, jobs: Sequence[JobResult]) -> StudyRe
     """The jobs with what their runs say of origin and of each method's settings."""
     from harness.articles.results import StudyResults
     from harness.store.read import study_origin
+    from harness.store.runs import params_and_tags
 
     newest = {job.method: job.run_id for job in jobs}
-    runs = {method: store.client.get_run(run_id).data for method, run_id in newest.items()}
+    runs = {method: params_and_tags(store, run_id) for method, run_id in newest.items() if run_id is not None}
     methods = {
-        label: {key.removeprefix("method."): text for key, text in run.params.items() if key.startswith("method.")}
-        for label, run in runs.items()
+        label: {key.removeprefix("method."): text for key, text in params.items() if key.startswith("method.")}
+        for label, (params, _) in runs.items()
     }
     origin = study_origin(store, jobs) | {"methods": methods}
-    hosts = sorted({run.tags["host"] for run in runs.values() if "host" in run.tags})
+    hosts = sorted({tags["host"] for _, tags in runs.values() if "host" in tags})
     return StudyResults(study, tuple(jobs), origin | ({"hosts": hosts} if hosts else {}))
 
 
@@ -55,6 +57,12 @@ def _article_of(study: str) -> CheckedArticle | None:
             checked = checked_article(article)
             return checked if checked.results else None
     return None
+
+
+def beside(store: Store) -> Path:
+    """Where files about a store go: its folder; the default store's for a server; here, where it is only to be read."""
+    folder = store.folder or store_folder()
+    return folder if store.folder is None or os.access(folder, os.W_OK) else Path.cwd()
 
 
 def save_page(report: Report, file: Path) -> Path:

@@ -47,13 +47,13 @@ def catch_up(store: Store, job: SpooledJob, *, last: bool = True) -> tuple[JobWr
 
 def _closed(store: Store, job: SpooledJob) -> bool | None:
     """Whether the store has the whole job, by this or another process; None where the job has no run of its own."""
-    experiment = store.client.get_experiment_by_name(job.description.study)
+    experiment = store.experiments().get(job.description.study)
     if experiment is None:
         return None
-    own = find_runs(store, [experiment.experiment_id], **{SPOOLED: job.key})
+    own = find_runs(store, [experiment], **{SPOOLED: job.key})
     same = {"job_hash": job.description.identity.job, "method": job.description.method}
-    others = find_runs(store, [experiment.experiment_id], kind="job", **same) if job.resume and not own else []
-    if any(run.info.status == "FINISHED" for run in [*own, *others]):
+    others = find_runs(store, [experiment], kind="job", **same) if job.resume and not own else []
+    if any(run.status == "FINISHED" for run in [*own, *others]):
         return True
     return False if own else None
 
