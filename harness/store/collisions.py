@@ -7,12 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_ALREADY_EXISTS, ErrorCode
-
 Result = TypeVar("Result")
 
-_TAKEN = [ErrorCode.Name(code) for code in (BAD_REQUEST, RESOURCE_ALREADY_EXISTS)]
+_TAKEN = ("BAD_REQUEST", "RESOURCE_ALREADY_EXISTS")  # MLflow's names of its errors
 _TIMES = 5
 
 
@@ -21,6 +18,8 @@ def past_collisions(call: Callable[[], Result]) -> Result:
 
     A lock keeps processes apart that share a SQLite store. Those that share a server have none in common.
     """
+    from mlflow.exceptions import MlflowException  # MLflow is imported by what writes, not by what only reads
+
     for time_before in range(_TIMES):
         try:
             return call()
