@@ -25,12 +25,18 @@ FIXES = {
     "perturbed_weights": "none is needed where it is meant: fit() does it in a train_step",
     "loss_weights": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
     "frozen": "none is needed where it is meant: fit() does it with trainable = False before compile()",
+    "nothing trainable": "set trainable = True before fit() or train_on_batch(), and to False where it must not train",
+    "repaired": "none is needed for Keras's losses; functions of tf.nn need the logits: leave the activation out",
     "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
 }
 # What fit() does only where it is told to, and a script does on purpose or not: no fault by itself.
 CHOICES = frozenset(
     {"clipping", "gradient_noise", "accumulation", "perturbed_weights", "loss_weights", "frozen", "assigned_weights"}
 )
+
+
+# Ways of causes that have a fix of their own: what Keras mends by itself, and a model of which nothing is trained.
+REPAIRED, ALL_FROZEN = "repaired", "nothing trainable"
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Finding:
     def fix(self) -> str:
         """What to do about it, in a line."""
         key = "scaled" if self.choice and self.cause.cause == "loss_reduction" else self.cause.cause
+        key = self.cause.way if self.cause.way in (REPAIRED, ALL_FROZEN) else key
         return FIXES.get(key) or self.cause.fix
 
     @property

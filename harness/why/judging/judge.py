@@ -19,12 +19,14 @@ from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
 from harness.why.judging.between import assigned, validation
 from harness.why.judging.counterpart import counterpart
-from harness.why.judging.findings import CHOICES, Counterpart, Finding, Verdict
+from harness.why.judging.findings import ALL_FROZEN, CHOICES, REPAIRED, Counterpart, Finding, Verdict
+from harness.why.judging.losses import losses_of
 from harness.why.judging.objectives import Told, pulled, told
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words
+from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
-from harness.why.observing.witness import Observed, Witness, with_flags
+from harness.why.observing.witness import Observed, Untrained, Witness, with_flags
 
 _NEVER = (
     ("learning rate, batch size, epochs, and which loss", "they are taken as the script sets them"),
@@ -52,7 +54,15 @@ def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
         if not _part_of_another(one, trained):
             with with_flags(one.model, one.flags):
                 verdicts.append(_Judge(one, witness).verdict(by_fit=by_fit))
-    return tuple(verdicts)
+    return (*verdicts, *map(_untrained, witness.untrained))
+
+
+def _untrained(one: Untrained) -> Verdict:
+    words = f"{one.way}() was called {one.calls} times while no weight was trainable: no weight moves in any of them"
+    cause = Cause("frozen", ALL_FROZEN, words, ONGOING, 1, "update", effect=1.0, steps=one.calls)
+    name, optimizer = f"{one.model.name} ({type(one.model).__name__})", type(one.model.optimizer).__name__
+    finding = Finding(cause, one.line, choice=False)
+    return Verdict(name, True, one.calls, 0, 0, "not judged", optimizer, (finding,), _NEVER, ())
 
 
 def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
@@ -60,7 +70,8 @@ def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
     mine = {id(variable) for variable in one.observer.state[: one.observer.trainable]}
     for other in trained:
         theirs = {id(variable) for variable in other.observer.state[: other.observer.trainable]}
-        if other.model is not one.model and mine < theirs and len(other.record.rows) >= len(one.record.rows):
+        inside = mine < theirs or (mine == theirs and one.model in other.model._flatten_layers(include_self=False))
+        if other.model is not one.model and inside and len(other.record.rows) >= len(one.record.rows):
             return True
     return False
 
@@ -80,7 +91,7 @@ class _Judge:
     def __init__(self, observed: Observed, witness: Witness) -> None:
         self._observed, self._witness = observed, witness
         self._phases = [one for one in witness.found if one.model is observed.model and one.record.rows]
-        self._steps = observed.record.steps
+        self._steps = with_weights(observed.record.steps, observed.given)
         self._rows = RowFindings(observed.record)
         self._unchecked: list[tuple[str, str]] = []
         self._checked: list[str] = []
@@ -95,7 +106,8 @@ class _Judge:
             self._rows.pair_recorded(found.steps)
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
         causes += validation(observed, self._plain_reference)
-        causes += self._broadcast(outcome) + assigned(observed, self._witness)
+        causes += losses_of(outcome.told, outcome.findings) if outcome else []
+        causes += assigned(observed, self._witness)
         findings = [self._finding(cause) for cause in causes if cause.cause != "learning_rate"]
         findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
         self._not_known(outcome)
@@ -181,24 +193,12 @@ class _Judge:
     def _plain_reference(self) -> Reference:
         return self._reference(Told((), (), False, "", {}))
 
-    def _broadcast(self, outcome: _Outcome | None) -> list[Cause]:
-        if outcome is None or not outcome.told.spread:
-            return []
-        numbers = sorted(outcome.told.spread)
-        spread = outcome.told.spread[numbers[0]]
-        words = "each prediction of a batch is compared with all targets: "
-        if np.isfinite(spread):
-            words += "all are pulled to one and the same number, while the loss shows targets that spread around it "
-            words += f"with a variance of {spread:.3g}"
-        else:
-            words += "a row's gradient counts the targets below its prediction and above it"
-        return [Cause("target_shape", "broadcast", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))]
-
     def _finding(self, cause: Cause) -> Finding:
         scaled = cause.cause == "loss_reduction" and cause.way == "scaled"
         # A second optimizer may begin a second part of the training; one that begins again and again does not.
         begun = cause.cause == "optimizer_state" and cause.way == "recreated" and cause.steps == 1
-        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun)
+        repaired = cause.way == REPAIRED
+        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun or repaired)
 
     def _line(self, cause: Cause) -> str:
         """The script's line of the call that a cause is about."""
@@ -216,7 +216,7 @@ class _Judge:
         """List what a script alone cannot tell, and what deviates for no known cause."""
         for one in outcome.findings.unexplained if outcome else ():
             self._unchecked.append((f"{one.cause} of step {one.step}", one.evidence))
-        if outcome is not None and not outcome.told.known and outcome.told.objectives:
+        if outcome is not None and not outcome.told.known and outcome.told.objectives and not outcome.told.clipped:
             self._unchecked.append((_OF_LOSS, f"the loss is {outcome.told.words}"))
         if self._witness.xla:
             why = "the script compiles by XLA, inside which nothing can be seen; it was run without"
@@ -225,8 +225,10 @@ class _Judge:
             names = {cause.cause for cause in outcome.findings.causes.values()}
             odd = {one.cause for one in outcome.findings.unexplained}
             self._checked += [] if "training_flag" in names or "forward" in odd else [_OF_FLAG]
-            at_fault = names & {"loss_reduction", "logits", "target_shape"} or outcome.told.spread
-            if outcome.told.known and "gradient" not in odd and not at_fault:
+            at_fault = (
+                names & {"loss_reduction", "logits", "target_shape"} or outcome.told.spread or outcome.told.clipped
+            )
+            if outcome.told.known and "gradient" not in odd and not (at_fault or outcome.told.clipped):
                 self._checked.append(_OF_LOSS)
             if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
                 self._checked.append(_OF_PENALTY)

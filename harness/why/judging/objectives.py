@@ -16,6 +16,7 @@ from harness.observe.steps import Pass, Step
 from harness.train.building import probabilities
 from harness.train.objectives import Objective
 from harness.trees import leaves
+from harness.why.judging.clipped import ClippedLog, clipped_log
 from harness.why.judging.inferred import Inferred, infer
 
 _UNSEEN = (
@@ -39,6 +40,8 @@ class Told:
             was compared with every target.
         weights: whether rows count by weights.
         by_hand: whether the losses were told from their gradients.
+        clipped: the log of a cross-entropy by hand, where it is clipped.
+        repaired: names of losses that were told to expect logits, and get those behind a softmax or sigmoid.
     """
 
     objectives: tuple[Objective, ...]
@@ -48,6 +51,8 @@ class Told:
     spread: dict[int, float]
     weights: bool = False
     by_hand: bool = False
+    clipped: ClippedLog | None = None
+    repaired: tuple[str, ...] = ()
 
 
 class Pulled(keras.losses.Loss):
@@ -70,7 +75,18 @@ def told(model: Any, steps: Sequence[Step]) -> Told | None:
     if not taped:
         return None
     unknown = Told((), tuple(_without_losses(step) for step in taped), False, _UNSEEN, {})
-    return _seen(model, taped) or _from_gradients(model, taped) or pulled(taped) or unknown
+    seen = _seen(model, taped)
+    if seen is not None:
+        return seen
+    return _with_clip(model, taped, _from_gradients(model, taped) or pulled(taped) or unknown)
+
+
+def _with_clip(model: Any, steps: Sequence[Step], found: Told) -> Told:
+    """Note that the log of a loss by hand is clipped where that of Keras's is not."""
+    clip = clipped_log(steps) if found.objectives else None
+    if clip is None or (clip.as_keras and not _marked(model, steps[0].passes[0], 0)):
+        return found
+    return replace(found, clipped=clip, words=f"{clip.kind} of clipped probabilities, written by hand")
 
 
 def _without_losses(step: Step) -> Step:
@@ -91,7 +107,8 @@ def _seen(model: Any, steps: Sequence[Step]) -> Told | None:
     objectives = tuple(_objective(model, passes, place, loss, outputs) for place, loss in enumerate(found))
     weights = any(loss.weights is not None for passed in passes for loss in passed.losses)
     words = ", ".join(dict.fromkeys(loss.name for loss in found))
-    return Told(objectives, tuple(steps), True, words, {}, weights)
+    repaired = [loss.name for place, loss in enumerate(found) if loss.from_logits and _marked(model, passes[0], place)]
+    return Told(objectives, tuple(steps), True, words, {}, weights, repaired=tuple(dict.fromkeys(repaired)))
 
 
 def _of_output(passed: Pass, place: int, outputs: int) -> Loss | None:
@@ -132,14 +149,18 @@ def _logits(model: Any, passes: Sequence[Pass], place: int, binary: bool) -> boo
 
     Keras's own activations leave a mark; else numbers outside 0 to 1, or that do not sum to 1, are logits.
     """
-    call = passes[0].call
-    output = leaves(model(tf.nest.map_structure(tf.constant, call.x), training=False))[place]
-    if hasattr(output, "_keras_logits"):
+    if _marked(model, passes[0], place):
         return False
     values = np.concatenate([leaves(passed.call.predictions)[place] for passed in passes])
     if binary:
         return True if (values < 0).any() or (values > 1).any() else None
     return not probabilities(values, "multiclass")
+
+
+def _marked(model: Any, passed: Pass, place: int) -> bool:
+    """Whether an output carries the logits that it was made of, which Keras's losses take in its place."""
+    output = leaves(model(tf.nest.map_structure(tf.constant, passed.call.x), training=False))[place]
+    return hasattr(output, "_keras_logits")
 
 
 def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from harness.location import is_own_code
 from harness.observe.patching import replace
 from harness.observe.state import read, write
 from harness.observe.tensors import symbolic
+from harness.why.observing.lines import user_line
 from harness.why.observing.observer import ScriptObserver
 from harness.why.observing.record import Record
 
@@ -32,6 +34,7 @@ class Observed:
         record: of its steps.
         by_fit: whether it was trained by Keras's own ``fit()`` or ``train_on_batch()``, through Keras's own steps.
         flags: which of its layers are trainable, in order; another choice of the script makes another observed.
+        given: what ``fit()`` or ``train_on_batch()`` was called with last, by name.
     """
 
     model: Any
@@ -39,6 +42,24 @@ class Observed:
     record: Record
     flags: tuple[bool, ...]
     by_fit: bool = False
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Untrained:
+    """A model that ``fit()`` or ``train_on_batch()`` was called on while nothing of it was trainable.
+
+    Attributes:
+        model: the script's own.
+        way: the method's name.
+        line: of the first such call.
+        calls: how many there were.
+    """
+
+    model: Any
+    way: str
+    line: str
+    calls: int = 0
 
 
 @dataclass
@@ -53,6 +74,7 @@ class Witness:
     steps: int = 24
     stop: bool = False
     found: list[Observed] = field(default_factory=list)
+    untrained: list[Untrained] = field(default_factory=list)
     xla: bool = False
 
     def __post_init__(self) -> None:
@@ -142,13 +164,24 @@ class Witness:
         witness = self
 
         def fitting(self: Any, *args: Any, **options: Any) -> Any:
+            line = user_line()
             result = original(self, *args, **options)
+            if self.variables and not self.trainable_variables:
+                witness._count_untrained(self, original.__name__, line)
             for one in witness.found:
                 if one.model is self and one.observer.active:
                     one.by_fit = True
+                    one.given = dict(signature(original).bind_partial(self, *args, **options).arguments)
             return result
 
         return fitting
+
+    def _count_untrained(self, model: Any, way: str, line: str) -> None:
+        known = [one for one in self.untrained if one.model is model]
+        if not known:
+            known = [Untrained(model, way, line)]
+            self.untrained += known
+        known[0].calls += 1
 
     def _compiling(self, original: Any) -> Any:
         witness = self
