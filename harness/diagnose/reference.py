@@ -61,10 +61,18 @@ class Reference:
         batch_size: rows of a whole batch.
         known: whether the losses are Keras's, so that a gradient may be one of their usual accidents.
         trainable: how many of the state variables are trained; None for those that the model has now.
+        updated: which of them the optimizer has, in its own order; None for all.
     """
 
     def __init__(
-        self, trainee: Trainee, predictions: Tree, batch_size: int, *, known: bool = True, trainable: int | None = None
+        self,
+        trainee: Trainee,
+        predictions: Tree,
+        batch_size: int,
+        *,
+        known: bool = True,
+        trainable: int | None = None,
+        updated: tuple[int, ...] | None = None,
     ) -> None:
         self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
         self.predictions, self.batch_size = predictions, batch_size
@@ -72,6 +80,7 @@ class Reference:
         self.training = bool(flag(self.model, True))  # what fit() has a step's layers do
         self.state = trainee.state
         self.trainable = len(self.model.trainable_variables) if trainable is None else trainable
+        self.updated = tuple(range(self.trainable)) if updated is None else updated
         self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.state[: self.trainable]]
         self.losses = USUAL if known else USUAL[:1]
         self._programs: dict[Recipe, Any] = {}
@@ -132,7 +141,9 @@ class Reference:
         if rate is not None and place is not None:
             self.optimizer.variables[place].assign(rate)
         variables = self.state[: self.trainable]
-        self.optimizer.apply([tf.constant(scale * g) for g in gradients], list(variables))
+        self.optimizer.apply(
+            [tf.constant(scale * gradients[v]) for v in self.updated], [variables[v] for v in self.updated]
+        )
         after = read(variables)
         if rate is None:
             return after

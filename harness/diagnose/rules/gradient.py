@@ -6,8 +6,7 @@ Then what the optimizer got is compared with the parts' gradients, recomputed an
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +17,7 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.losses import USUAL
 from harness.diagnose.place import Place
 from harness.diagnose.reference import Recipe, Reference
+from harness.diagnose.rules.candidates import Candidates, Way, first_fitting
 from harness.diagnose.rules.outputs import weighted_outputs
 from harness.diagnose.rules.pairing import PairingRule
 from harness.diagnose.rules.part import Part, at
@@ -29,6 +29,7 @@ from harness.observe.steps import Step
 from harness.trees import Tree, leaves, row_count
 
 GRADIENT_TOLERANCE = 2e-3  # relative; another order of the same sums stays below, another formula does not
+_SAME_VALUE = 1e-5  # relative, of a loss
 Gradients = list[np.ndarray]
 
 
@@ -56,7 +57,7 @@ class GradientRule:
         self._weighted = weighted
         self._usual = Recipe()
         self._recipes = RecipeRule(findings)
-        self._penalised = bool(reference.model.losses)
+        self._candidates = Candidates(reference, weighted=weighted)
         self._source = SourceRule(findings, reference.single_numbers, smoothing(reference))
 
     def check(self, step: Step, place: Place, parts: Sequence[Part]) -> None:
@@ -68,17 +69,19 @@ class GradientRule:
         if self._unscaled(step, scale, seen, parts, tolerance, place):
             seen = {v: g * scale for v, g in seen.items()}
 
-        def together(recipe: Recipe) -> list[tuple[str, list[float] | None]]:
-            """Ways to put the parts' gradients together that give those seen, by this recipe."""
+        def together(recipe: Recipe) -> list[tuple[float, Way]]:
+            """Ways to put the parts' gradients together that give those seen, by this recipe; the nearest first."""
             ways = self._put_together(parts)
-            return [way for way in ways if _distance(seen, self._recomputed(parts, recipe, way[1])) < tolerance]
+            gaps = [(_distance(seen, self._recomputed(parts, recipe, way[1])), way) for way in ways]
+            return sorted((one for one in gaps if one[0] < tolerance), key=lambda one: one[0])
 
-        for recipes in self._candidates(training):
-            fitting = {recipe: ways[0] for recipe in recipes if (ways := together(recipe))}
-            if fitting:
-                self._fitted(fitting, step, place, parts)
-                self._undecided(fitting, place, together)
-                return
+        candidates = self._candidates.in_order(training, self._recipes.likely())
+        fitting = first_fitting(candidates, together, exactly=tolerance == GRADIENT_TOLERANCE)
+        if fitting:
+            fitting = self._by_value(fitting, together, parts, all_seen=len(seen) == self._reference.trainable)
+            self._fitted({recipe: ways[0][1] for recipe, ways in fitting.items()}, step, place, parts)
+            self._undecided(fitting, place, together)
+            return
         if self._other_targets(seen, parts, place):
             return
         plain = self._recomputed(parts, Recipe(training=training))
@@ -105,9 +108,26 @@ class GradientRule:
         )
         self._source.steps.append(Unsettled(place, gap, effect, sum(row_count(part.y) for part in parts), fits))
 
-    def _fitted(
-        self, fitting: dict[Recipe, tuple[str, list[float] | None]], step: Step, place: Place, parts: Sequence[Part]
-    ) -> None:
+    def _by_value(
+        self,
+        fitting: dict[Recipe, list[tuple[float, Way]]],
+        together: Callable[[Recipe], list[tuple[float, Way]]],
+        parts: Sequence[Part],
+        *,
+        all_seen: bool,
+    ) -> dict[Recipe, list[tuple[float, Way]]]:
+        """Where a penalty is on variables alone that the tape was not asked for, the loss's own value shows it."""
+        (part, *more), recipe = parts, next(iter(fitting))
+        without = replace(recipe, regularizers=False)
+        if all_seen or more or not (self._reference.model.losses and recipe.regularizers) or not together(without):
+            return fitting
+        assert part.passed.gradient is not None
+        seen, call = float(np.sum(part.passed.gradient.target, dtype=np.float64)), part.passed.call
+        values = [self._reference.step(call.state, call.x, part.y, r, part.weights).target for r in (recipe, without)]
+        off, also_off = (abs(value - seen) > _SAME_VALUE * abs(seen) for value in values)
+        return {without: together(without)} if off and not also_off else fitting
+
+    def _fitted(self, fitting: dict[Recipe, Way], step: Step, place: Place, parts: Sequence[Part]) -> None:
         """Take what gives the gradients of a step."""
         self._usual = next(iter(fitting))
         named = {recipe: self._named(recipe, step, place, parts) for recipe in fitting}
@@ -158,7 +178,7 @@ class GradientRule:
 
         return self._pairing.solve(seen, with_targets, part.rows, part.y, place)
 
-    def _put_together(self, parts: Sequence[Part]) -> list[tuple[str, list[float] | None]]:
+    def _put_together(self, parts: Sequence[Part]) -> list[Way]:
         """Ways to put the parts' gradients together: as the whole batch's, or by shares of their own.
 
         Parts of a batch make the batch; parts that are batches themselves may be averaged or summed.
@@ -232,22 +252,6 @@ class GradientRule:
         )
         return True
 
-    def _candidates(self, training: bool) -> Iterator[list[Recipe]]:
-        """Recipes to try: as fit() does, then what has fitted, then with one, two or three things changed."""
-        penalties = (True, False) if self._penalised else (True,)
-        # Only a single output can be broadcast against the targets of a whole batch.
-        losses = [name for name in self._reference.losses if name != "target_shape" or self._reference.single_numbers]
-        weighted = (True, False) if self._weighted else (True,)
-        reductions = ("mean", "sum", "weights") if self._weighted else ("mean", "sum")
-        every = [
-            Recipe(training, loss, reduction, penalty, weight)
-            for loss, reduction, penalty, weight in itertools.product(losses, reductions, penalties, weighted)
-            if weight or reduction != "weights"
-        ]
-        yield [Recipe(training=training)]
-        yield [replace(recipe, training=training) for recipe in self._recipes.likely()]
-        yield from (list(group) for _, group in itertools.groupby(sorted(every, key=_changes), key=_changes))
-
     def _named(self, recipe: Recipe, step: Step, place: Place, parts: Sequence[Part]) -> list[Named]:
         """Every way in which a recipe differs from fit()'s, with the effect of each alone."""
         usual, found = Recipe(training=self._reference.training), []
@@ -270,13 +274,6 @@ class GradientRule:
             one = Cause(cause, way, evidence, place.epoch, place.step, quantity, *gap, effect=effect)
             found.append(Named(one, words))
         return found
-
-
-def _changes(recipe: Recipe) -> int:
-    usual = Recipe(training=recipe.training)
-    return sum(
-        getattr(recipe, name) != getattr(usual, name) for name in ("loss", "reduction", "regularizers", "weighted")
-    )
 
 
 def _distance(seen: dict[int, np.ndarray], expected: Sequence[np.ndarray]) -> float:

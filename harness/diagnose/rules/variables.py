@@ -22,6 +22,7 @@ class VariablesRule:
         self._reference, self._findings = reference, findings
         self._last = Place(1, 1)
         self.frozen: frozenset[int] = frozenset()
+        self.only_missing = False  # whether all that is wrong with the last lists is that they are not complete
 
     def check(self, step: Step, place: Place, seen: Sequence[Pass]) -> bool:
         """Name variables that are missed, repeated, mixed up or frozen; whether the lists are at fault."""
@@ -45,12 +46,16 @@ class VariablesRule:
         found = ""
         if missing - frozen:
             found = f"{listed([names[v] for v in sorted(missing - frozen)], most=99)} left out"
+        twice = False
         for known in [passed.gradient.sources for passed in seen if passed.gradient is not None] + [
             apply.variables for apply in step.applies
         ]:
-            twice = sorted({v for v in known if v >= 0 and known.count(v) > 1})
-            found = found or (f"{', '.join(names[v] for v in twice)} more than once" if twice else "")
-        found = found or self._mixed_up(step, seen)
+            repeated = sorted({v for v in known if v >= 0 and known.count(v) > 1})
+            twice |= bool(repeated)
+            found = found or (f"{', '.join(names[v] for v in repeated)} more than once" if repeated else "")
+        mixed_up = self._mixed_up(step, seen)
+        found = found or mixed_up
+        self.only_missing = bool(missing - frozen) and not twice and not mixed_up
         if found:
             self._findings.add(
                 Cause("variables", found, f"the list of variables has {found}", place.epoch, place.step, "gradient",

@@ -46,6 +46,11 @@ class Inferred:
         """Whether all rows count alike."""
         return bool(np.allclose(self.scale, self.scale[0], rtol=_SAME))
 
+    @property
+    def squarely_summed(self) -> bool:
+        """Whether each prediction was compared with every target and the errors added up, not averaged."""
+        return bool(self.spread and self.scale[0] > 1 + _SAME)
+
 
 def infer(predictions: np.ndarray, gradient: np.ndarray, losses: tuple[float, ...]) -> Inferred | None:
     """The loss whose gradient this is, or None.
@@ -161,17 +166,18 @@ def _broadcast(p: np.ndarray, g: np.ndarray, losses: tuple[float, ...]) -> Infer
     rows, width = p.shape
     if width != 1 or rows < 4:
         return None
-    # The gradient is a straight line over the predictions: slope 2/n, zero at the mean of the targets.
+    # Of a sum over rows x rows errors, times a, the gradient is a straight line: slope 2na, zero at the targets' mean.
     slope, offset = np.polyfit(p[:, 0], g[:, 0], 1) if np.ptp(p) > 0 else (0.0, 0.0)
     line = slope * p[:, 0] + offset
-    if slope <= 0 or abs(slope * rows / 2 - 1) > _SAME or np.abs(line - g[:, 0]).max() > 1e-3 * np.abs(g).max():
+    if slope <= 0 or np.abs(line - g[:, 0]).max() > 1e-3 * np.abs(g).max():
         return None
     mean = -offset / slope
-    for loss in losses:
-        spread = loss - float(np.mean(np.square(p - mean)))
-        if spread > 1e-3 * loss:
-            y = np.full(p.shape, mean, np.float32)
-            return Inferred("mean_squared_error", None, y, np.ones(rows), spread)
+    for written in (1 / rows**2, 1 / rows, 1.0):
+        for loss in losses if abs(slope / (2 * rows * written) - 1) <= _SAME else ():
+            spread = loss / (written * rows**2) - float(np.mean(np.square(p - mean)))
+            if spread > 1e-3 * loss / (written * rows**2):
+                y = np.full(p.shape, mean, np.float32)
+                return Inferred("mean_squared_error", None, y, np.full(rows, written * rows**2), spread)
     return None
 
 

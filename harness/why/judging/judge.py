@@ -22,7 +22,7 @@ from harness.why.judging.counterpart import counterpart
 from harness.why.judging.findings import ALL_FROZEN, CHOICES, REPAIRED, Counterpart, Finding, Verdict
 from harness.why.judging.losses import losses_of
 from harness.why.judging.objectives import Told, pulled, told
-from harness.why.judging.optimizers import copied_optimizer, optimizer_words
+from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
 from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
@@ -169,8 +169,10 @@ class _Judge:
     def _reference(self, found: Told) -> Reference:
         observer = self._observed.observer
         optimizer = self._optimizer()
-        trained = observer.state[: observer.trainable]
-        optimizer.build(list(trained))
+        updated = updated_variables(self._steps)
+        optimizer.build(
+            list(observer.state[: observer.trainable] if updated is None else map(observer.state.__getitem__, updated))
+        )
         first = self._steps[0].passes[0].call
         trainee = Trainee(
             model=self._observed.model,
@@ -185,7 +187,7 @@ class _Judge:
         )
         rows = max(row_count(step.passes[0].call.x) for step in self._steps)
         predictions = map_leaves(np.asarray, first.predictions)
-        return Reference(trainee, predictions, rows, known=found.known, trainable=observer.trainable)
+        return Reference(trainee, predictions, rows, known=found.known, trainable=observer.trainable, updated=updated)
 
     def _optimizer(self) -> Any:
         return copied_optimizer(self._steps, self._observed.observer.optimizers)

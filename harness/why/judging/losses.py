@@ -31,7 +31,13 @@ def _broadcast(told: Told) -> list[Cause]:
         words += f"with a variance of {spread:.3g}"
     else:
         words += "a row's gradient counts the targets below its prediction and above it"
-    return [Cause("target_shape", "broadcast", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))]
+    causes = [Cause("target_shape", "broadcast", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))]
+    if told.summed:
+        words = "the errors of all predictions against all targets are added up, where fit() takes their mean"
+        causes.append(
+            Cause("loss_reduction", "sum", words, ONGOING, numbers[0], "loss", effect=1.0, steps=len(numbers))
+        )
+    return causes
 
 
 def _clipped(told: Told) -> list[Cause]:

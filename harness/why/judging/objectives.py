@@ -25,6 +25,7 @@ _UNSEEN = (
 
 
 _TOLD = 0.8  # of the steps: in which the gradient tells the loss
+_DIVERGED = 1e4  # times the first loss
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Told:
         weights: whether rows count by weights.
         by_hand: whether the losses were told from their gradients.
         clipped: the log of a cross-entropy by hand, where it is clipped.
+        summed: whether the errors of all predictions against all targets are added up.
         repaired: names of losses that were told to expect logits, and get those behind a softmax or sigmoid.
     """
 
@@ -53,6 +55,7 @@ class Told:
     by_hand: bool = False
     clipped: ClippedLog | None = None
     repaired: tuple[str, ...] = ()
+    summed: bool = False
 
 
 class Pulled(keras.losses.Loss):
@@ -78,7 +81,17 @@ def told(model: Any, steps: Sequence[Step]) -> Told | None:
     seen = _seen(model, taped)
     if seen is not None:
         return seen
-    return _with_clip(model, taped, _from_gradients(model, taped) or pulled(taped) or unknown)
+    return _with_clip(model, taped, _from_gradients(model, _before_divergence(taped)) or pulled(taped) or unknown)
+
+
+def _before_divergence(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps until the loss is so large that no target shows in it, or no number any more."""
+    values = [
+        max(float(np.sum(np.abs(one.gradient.target))) for one in step.passes if one.gradient is not None)
+        for step in steps
+    ]
+    small = [value < _DIVERGED * max(values[0], 1e-30) for value in values]
+    return steps if all(small) else steps[: max(1, small.index(False))]
 
 
 def _with_clip(model: Any, steps: Sequence[Step], found: Told) -> Told:
@@ -178,7 +191,8 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if len(kinds) != 1:
         return None
     (name, from_logits) = kinds.pop()
-    weights = not all(one.even for one in found.values())
+    summed = any(one.squarely_summed for one in found.values())
+    weights = summed or not all(one.even for one in found.values())
     again = [_with_targets(step, {p: one for (n, p), one in found.items() if n == step.number}) for step in known]
     objective = Objective("", _by_name(name, bool(from_logits)), keras.metrics.Mean, "mean")
     spread = {number: one.spread for (number, _), one in found.items() if one.spread}
@@ -186,7 +200,7 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if np.inf in spread.values():
         behind = pulled(steps)
         return None if behind is None else replace(behind, spread=spread, words=words)
-    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True)
+    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True, summed=summed)
 
 
 def _inferred(passed: Pass) -> Inferred | None:
@@ -204,7 +218,7 @@ def _with_targets(step: Step, found: dict[int, Inferred]) -> Step:
     passes = list(step.passes)
     for place, one in found.items():
         made = leaves(passes[place].call.predictions)[0]
-        weights = None if one.even else one.scale.astype(np.float32)
+        weights = None if one.even and not one.squarely_summed else one.scale.astype(np.float32)
         loss = Loss(one.name, False, one.y.reshape(made.shape), made, weights, np.zeros(()), one.from_logits)
         passes[place] = replace(passes[place], losses=(loss,))
     return replace(step, passes=tuple(passes))

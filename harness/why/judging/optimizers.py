@@ -35,6 +35,15 @@ def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any:
     return keras.optimizers.SGD(rate_by_hand(steps) or 0.0)
 
 
+def updated_variables(steps: Sequence[Step]) -> tuple[int, ...] | None:
+    """The trainable variables that every optimizer was applied to, in its own order; None where those differ."""
+    lists = {apply.variables for step in steps for apply in step.applies}
+    if len(lists) != 1:
+        return None
+    (places,) = lists
+    return places if places and min(places) >= 0 and len(set(places)) == len(places) else None
+
+
 def rate_by_hand(steps: Sequence[Step]) -> float | None:
     """The rate of updates that are the weights minus a rate times the gradient; None where one is not."""
     rates = []

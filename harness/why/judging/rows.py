@@ -129,19 +129,22 @@ class RowFindings:
                 [(row, step.number, y) for row, y in zip(rows.tolist(), targets)] if len(rows) == len(targets) else []
             )
         first: dict[int, np.ndarray] = {}
-        torn: list[tuple[int, np.ndarray]] = []
+        torn: list[tuple[int, int, np.ndarray]] = []
         for row, number, y in known:
             if not np.allclose(first.setdefault(row, y), y, rtol=_ROUNDED, atol=_ROUNDED):
-                torn.append((number, y))
+                torn.append((row, number, y))
         again = len(known) - len(first)
         if not torn or len(torn) <= 0.02 * again or len(set(self.train.tolist())) < len(self.train):
             return
-        every = np.stack(list(first.values()))
-        borrowed = [np.isclose(every, y, rtol=_ROUNDED, atol=_ROUNDED).all(axis=1).any() for _, y in torn]
+        owners, every = np.array([row for row, _, _ in known]), np.stack([y for _, _, y in known])
+        borrowed = [
+            (np.isclose(every, y, rtol=_ROUNDED, atol=_ROUNDED).all(axis=1) & (owners != row)).any()
+            for row, _, y in torn
+        ]
         if np.mean(borrowed) > _BORROWED:
             self.unchecked = [one for one in self.unchecked if not one[0].startswith("pairing")]
             words = f"{len(torn)} of {again} rows that came again did so with another row's target"
-            self._add("row_pairing", "torn", words, torn[0][0], effect=len(torn) / again)
+            self._add("row_pairing", "torn", words, torn[0][1], effect=len(torn) / again)
 
     def _torn_inputs(self) -> None:
         """Inputs that each come again, but not together."""

@@ -27,6 +27,10 @@ class ScriptUpdateRule(UpdateRule):
         self._number = step.number
         super().check(step, place, seen)
 
+    def _over_fewer(self, step: Step) -> bool:
+        complete = all(apply.variables == self._reference.updated for apply in step.applies)
+        return bool(step.applies) and complete and self._variables.only_missing
+
     def _rates(self, step: Step, place: Place) -> dict[int, float]:
         """What rate was meant is the script's own business."""
         return {v: apply.rate for apply in step.applies for v in apply.variables if v >= 0}
