@@ -15,8 +15,9 @@ from harness.observe.events import State
 from harness.observe.gradients import Gradients, own
 from harness.observe.journal import RowIndex
 from harness.observe.observer import Observer
+from harness.observe.passes import Pass
 from harness.observe.state import read, state_variables
-from harness.observe.steps import Pass, Step, StepAssembler
+from harness.observe.steps import Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.plan.row_order import RowOrder, fold_seed
 from harness.records import EpochRecord, finite_or_none

@@ -131,7 +131,7 @@ class Findings:
         if known is None:
             known = self.causes[cause.cause, cause.way] = cause
         else:
-            known.steps += 1
+            known.steps += (cause.epoch, cause.step) not in known.amounts  # a step of several passes has it once
             known.effect = max(known.effect, cause.effect)
         known.amounts[cause.epoch, cause.step] = cause.amount
 

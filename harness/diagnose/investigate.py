@@ -23,8 +23,9 @@ from harness.observe.epochs import epoch_lengths, place_of
 from harness.observe.events import State
 from harness.observe.journal import RowIndex
 from harness.observe.observer import Observer
+from harness.observe.passes import Pass
 from harness.observe.state import read
-from harness.observe.steps import Pass, Step, StepAssembler
+from harness.observe.steps import Step, StepAssembler
 from harness.plan.folds import Fold
 from harness.records import EpochRecord
 from harness.train.job import Job, build, plan_fold

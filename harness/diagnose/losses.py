@@ -56,6 +56,9 @@ def _broadcast(loss: Any, y: Any, predictions: Any) -> Any:
     difference = column - flat
     if "absolute" in loss.name:
         return tf.reduce_mean(tf.abs(difference), axis=-1)
+    if "binary" in loss.name and getattr(loss, "_fn_kwargs", {}).get("from_logits"):
+        every = tf.ones_like(difference)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(flat * every, column * every), axis=-1)
     if "binary" in loss.name:
         p = tf.clip_by_value(column, 1e-7, 1 - 1e-7)
         return -tf.reduce_mean(flat * tf.math.log(p) + (1 - flat) * tf.math.log(1 - p), axis=-1)

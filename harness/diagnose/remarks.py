@@ -12,7 +12,8 @@ import numpy as np
 
 from harness.diagnose.reference import Reference
 from harness.observe.epochs import place_of
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.trees import leaves, row_count
 
 ADVICE = {

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 
 _SCALE_TOLERANCE = 1e-2  # relative; of a loss in half precision
 _SAME = 1e-3  # relative; of gradients multiplied and divided by one number

@@ -11,7 +11,8 @@ import numpy as np
 from harness.observe.epochs import UNKNOWN_ROW, epoch_lengths
 from harness.observe.events import State
 from harness.observe.gradients import own
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.trees import Tree, concatenate, leaves
 
 

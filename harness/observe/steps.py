@@ -21,19 +21,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.observe.events import Apply, Call, Event, Gradient, Loss, State
-from harness.trees import leaves, same_arrays
+from harness.observe.passes import Pass, made_from, put_together, with_gradient
+from harness.trees import same_arrays
 
 _PUT_BACK = 1e-3  # relative; of a perturbation that is taken off again, with what both roundings leave
 _PENDING = 3  # calls that may turn out to have led to a gradient; more are never needed, and each holds all weights
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One forward pass and what was computed from it; ``gradient`` is None where no tape was asked."""
-
-    call: Call
-    losses: tuple[Loss, ...]
-    gradient: Gradient | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +84,7 @@ class StepAssembler:
         on_idle: receives every call that led to no step, with the losses computed from it and the
             number of steps before it.
         on_assigned: told the number of steps before the weights were assigned between two of them.
+        together: whether one gradient may be of several passes, as that of a critic that sees real rows and made ones.
     """
 
     def __init__(
@@ -100,8 +93,10 @@ class StepAssembler:
         on_step: Callable[[Step], None],
         on_idle: Callable[[Pass, int], None] = lambda passed, steps: None,
         on_assigned: Callable[[int], None] = lambda steps: None,
+        *,
+        together: bool = False,
     ) -> None:
-        self._trainable, self._on_step, self._on_idle = trainable, on_step, on_idle
+        self._trainable, self._on_step, self._on_idle, self._together = trainable, on_step, on_idle, together
         self._on_assigned = on_assigned
         self._open = _Open()
         self._moved: tuple[_Open, State] | None = None  # by hand, to stay or for another gradient, is not known yet
@@ -199,13 +194,17 @@ class StepAssembler:
         opened = self._open
         if not opened.calls:
             if gradient is not None and opened.passes:
-                opened.passes.append(_with_gradient(opened.passes.pop(), gradient))
+                opened.passes.append(with_gradient(opened.passes.pop(), gradient))
             return
         place = self._led_to_the_loss()
         chosen, late = opened.calls[place], opened.calls[place + 1 :]
-        del opened.calls[place:]
-        self._idle(place)
-        opened.passes.append(Pass(chosen.call, chosen.losses or tuple(opened.strays), gradient))
+        before = opened.calls[:place]
+        made = Pass(chosen.call, chosen.losses or tuple(opened.strays), gradient)
+        if self._together and before and gradient is not None:
+            made, before = put_together(made, before)
+        opened.calls = before
+        self._idle(len(before))
+        opened.passes.append(made)
         opened.late += late
         opened.strays = []
 
@@ -218,7 +217,7 @@ class StepAssembler:
         """Give a loss to the newest call whose predictions it was computed from."""
         for passes in (self._open.calls, self._open.late, self._open.passes):
             for place in reversed(range(len(passes))):
-                if _from(loss, passes[place].call):
+                if made_from(loss, passes[place].call):
                     passes[place] = replace(passes[place], losses=(*passes[place].losses, loss))
                     return
         self._open.strays.append(loss)
@@ -234,17 +233,6 @@ class StepAssembler:
     def _changed(self, before: State, after: State) -> bool:
         pairs = zip(before[: self._trainable], after[: self._trainable])
         return any(not np.array_equal(x, y, equal_nan=True) for x, y in pairs)
-
-
-def _with_gradient(passed: Pass, more: Gradient) -> Pass:
-    """A pass whose tape was asked again, for other variables than before."""
-    if passed.gradient is None:
-        return replace(passed, gradient=more)
-    known = passed.gradient
-    new = [(v, g) for v, g in zip(more.sources, more.gradients) if v not in known.sources]
-    sources = (*known.sources, *(v for v, _ in new))
-    gradients = (*known.gradients, *(g for _, g in new))
-    return replace(passed, gradient=replace(known, sources=sources, gradients=gradients))
 
 
 def _thrown_away(opened: _Open) -> list[Pass]:
@@ -266,10 +254,3 @@ def _length(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
     """L2 distance of two lists of arrays."""
     pairs = zip(one, other)
     return float(np.sqrt(sum(float(np.sum(np.square(a.astype(np.float64) - b))) for a, b in pairs)))
-
-
-def _from(loss: Loss, call: Call) -> bool:
-    """Whether a loss was computed from a call's predictions, in whichever place and shape it took them."""
-    made = [leaf.ravel() for leaf in leaves(call.predictions)]
-    given = (loss.predictions.ravel(), loss.y.ravel())
-    return any(np.array_equal(one, other, equal_nan=True) for one in given for other in made)

@@ -6,7 +6,8 @@ import numpy as np
 
 from harness.observe.events import Apply, Call, Gradient, Loss
 from harness.observe.gradients import own, received, taped
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 
 CALL = Call(np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32), True, 0.0, ())
 A, B, C = np.float32([1, 2]), np.float32([3]), np.float32([5, 7])

@@ -190,7 +190,7 @@ class GradientRule:
     def _accumulates(self, parts: Sequence[Part]) -> bool:
         """Whether each part but the last is a batch of its own."""
         rows = [row_count(part.y) for part in parts]
-        return len(rows) > 1 and all(n == self._reference.batch_size for n in rows[:-1])
+        return not _added(parts) and len(rows) > 1 and all(n == self._reference.batch_size for n in rows[:-1])
 
     def _accumulated(
         self, how: str, shares: list[float] | None, step: Step, place: Place, parts: Sequence[Part]
@@ -214,7 +214,7 @@ class GradientRule:
         """The batch's gradients by a recipe: the parts' by the shares, or means weighted by rows, or sums added."""
         rows = [row_count(part.y) for part in parts]
         if shares is None:
-            shares = [1.0] * len(rows) if recipe.reduction == "sum" else [n / sum(rows) for n in rows]
+            shares = [1.0] * len(rows) if recipe.reduction == "sum" or _added(parts) else [n / sum(rows) for n in rows]
         total: Gradients = []
         for part, share in zip(parts, shares):
             call = part.passed.call
@@ -274,6 +274,11 @@ class GradientRule:
             one = Cause(cause, way, evidence, place.epoch, place.step, quantity, *gap, effect=effect)
             found.append(Named(one, words))
         return found
+
+
+def _added(parts: Sequence[Part]) -> bool:
+    """Whether the parts are passes whose losses were added up under one tape."""
+    return any(part.passed.gradient is None for part in parts)
 
 
 def _distance(seen: dict[int, np.ndarray], expected: Sequence[np.ndarray]) -> float:

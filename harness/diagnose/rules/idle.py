@@ -13,7 +13,8 @@ from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Recipe, Reference
 from harness.observe.epochs import place_of
 from harness.observe.journal import RowIndex
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.train.methods.contract import FoldPlan
 from harness.trees import Tree, take
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.observe.events import State
-from harness.observe.steps import Pass
+from harness.observe.passes import Pass
 from harness.trees import Tree
 
 

@@ -14,7 +14,8 @@ from harness.diagnose.causes import Cause, Findings
 from harness.diagnose.reference import Reference
 from harness.observe.epochs import place_of
 from harness.observe.journal import RowIndex
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.train.methods.contract import FoldPlan
 from harness.train.objectives import Objective, losses_of
 from harness.trees import Tree, concatenate, leaves, map_leaves, same_structure, take

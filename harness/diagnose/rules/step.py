@@ -23,8 +23,9 @@ from harness.diagnose.rules.pairing import PairingRule
 from harness.diagnose.rules.part import Part
 from harness.diagnose.rules.update import UpdateRule
 from harness.observe.events import Call, Loss
+from harness.observe.passes import Pass
 from harness.observe.state import read, write
-from harness.observe.steps import Pass, Step
+from harness.observe.steps import Step
 from harness.trees import Tree, leaves, like, map_leaves, row_count, take
 
 FORWARD_TOLERANCE = 1e-4
@@ -78,11 +79,12 @@ class StepRule:
         seen = [passed for passed in step.passes if passed.gradient is not None]
         parts = []
         begin = 0
-        for passed in step.passes:
+        together = {id(one) for passed in seen for one in passed.beside}
+        for passed in (one for each in step.passes for one in (*each.beside, each)):
             end = begin + row_count(passed.call.x)
             part = None if rows is None or y is None else slice(begin, end)
             begin = end
-            if passed.gradient is None and seen:
+            if passed.gradient is None and seen and id(passed) not in together:
                 continue
             self._dtype(passed, None if part is None else rows[part], place)  # type: ignore[index]
             training = self._forward(passed, step, place)
@@ -95,9 +97,9 @@ class StepRule:
                 own = take(y, part)
                 targets = self._pairing.used(_targets_given(passed, own), rows[part], own, place)  # type: ignore[index]
                 weights = None if self._all_weights is None else take(self._all_weights, rows[part])  # type: ignore[index]
-            if targets is not None and passed.gradient is not None:
+            if targets is not None and (passed.gradient is not None or id(passed) in together):
                 parts.append(Part(passed, targets, training, weights, None if part is None else rows[part]))  # type: ignore[index]
-        if parts and len(parts) == len(seen):
+        if parts and len(parts) == len(seen) + len(together):
             self._gradient.check(step, place, parts)
             if step.perturbed:
                 self._gradient.perturbed(step, place, parts)

@@ -18,8 +18,9 @@ from harness.diagnose.rules.handed import SAME, Handed, HandedRule
 from harness.diagnose.rules.variables import VariablesRule
 from harness.observe.events import Apply, State
 from harness.observe.gradients import Gradients, loss_scale, own, received
+from harness.observe.passes import Pass
 from harness.observe.state import settings
-from harness.observe.steps import Pass, Step
+from harness.observe.steps import Step
 
 UPDATE_TOLERANCE = 2e-3  # of the update's size
 _EXTRAS = ("momentum", "nesterov", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")

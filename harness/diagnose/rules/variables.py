@@ -12,7 +12,8 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.observe.epochs import place_of
 from harness.observe.gradients import received, taped
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 
 
 class VariablesRule:

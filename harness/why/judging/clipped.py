@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.trees import leaves
 
 _SATURATED = 1e-3  # of a probability: nearest to 0 or 1

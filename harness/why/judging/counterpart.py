@@ -35,7 +35,7 @@ def counterpart(told: Told, reference: Reference, new_optimizer: Callable[[], An
         return told.words
     if not told.known:
         return f"fit() needs the loss, and that is {told.words}"
-    if any(len(step.passes) != 1 or step.perturbed for step in steps) or len(steps) < 2:
+    if any(len(step.passes) != 1 or step.perturbed or step.passes[0].beside for step in steps) or len(steps) < 2:
         return "the steps take several passes each, which fit() would need a train_step for"
     batches = [_batch(step, len(told.objectives)) for step in steps]
     if any(batch is None for batch in batches):

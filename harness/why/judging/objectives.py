@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from harness.observe.events import Loss
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.train.building import probabilities
 from harness.train.objectives import Objective
 from harness.trees import leaves
@@ -22,8 +23,7 @@ from harness.why.judging.inferred import Inferred, infer
 _UNSEEN = (
     "the model is called in a tf.function of its own, so that neither a loss nor a gradient by its outputs was seen"
 )
-
-
+_JOINT = "the losses of several calls of the model are put together, and are of several kinds"
 _TOLD = 0.8  # of the steps: in which the gradient tells the loss
 _DIVERGED = 1e4  # times the first loss
 
@@ -77,7 +77,8 @@ def told(model: Any, steps: Sequence[Step]) -> Told | None:
     taped = [step for step in steps if any(passed.gradient is not None for passed in step.passes)]
     if not taped:
         return None
-    unknown = Told((), tuple(_without_losses(step) for step in taped), False, _UNSEEN, {})
+    joint = any(passed.beside for step in taped for passed in step.passes)
+    unknown = Told((), tuple(_without_losses(step) for step in taped), False, _JOINT if joint else _UNSEEN, {})
     seen = _seen(model, taped)
     if seen is not None:
         return seen
@@ -108,12 +109,14 @@ def _without_losses(step: Step) -> Step:
 
 def _seen(model: Any, steps: Sequence[Step]) -> Told | None:
     """Where a Keras loss was given each output in every step."""
-    passes = [passed for step in steps for passed in step.passes if passed.gradient is not None]
+    taped = [passed for step in steps for passed in step.passes if passed.gradient is not None]
+    passes = [one for passed in taped for one in (*passed.beside, passed)]
     outputs = len(leaves(passes[0].call.predictions))
     found: list[Loss] = []
     for place in range(outputs):
         own = [_of_output(passed, place, outputs) for passed in passes]
-        if any(one is None for one in own):
+        kinds = {(one.name, one.from_logits) for one in own if one is not None}
+        if any(one is None for one in own) or (len(passes) > len(taped) and len(kinds) > 1):
             return None
         if own[0] is not None:
             found.append(own[0])
@@ -232,7 +235,7 @@ def pulled(steps: Sequence[Step]) -> Told | None:
         for passed in step.passes:
             made = leaves(passed.call.predictions)
             outputs = passed.gradient.outputs if passed.gradient is not None else ()
-            if passed.gradient is not None and len(outputs) != len(made):
+            if passed.gradient is not None and (len(outputs) != len(made) or passed.beside):
                 return None
             numbers = [np.zeros_like(p) if g is None else g for p, g in zip(made, outputs)]
             losses = [Loss("pulled", False, g, p, None, np.zeros(()), None) for g, p in zip(numbers, made)]

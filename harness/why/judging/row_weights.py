@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.observe.events import Loss
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 from harness.trees import leaves, row_count
 from harness.why.observing.fingerprints import fingerprints
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.diagnose.place import Place
 from harness.diagnose.rules.update import UpdateRule
-from harness.observe.steps import Pass, Step
+from harness.observe.passes import Pass
+from harness.observe.steps import Step
 
 
 class ScriptUpdateRule(UpdateRule):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.observe.events import Apply, Call, Event, Gradient, State
-from harness.observe.steps import Pass, Step, StepAssembler
+from harness.observe.passes import Pass
+from harness.observe.steps import Step, StepAssembler
 from harness.trees import leaves
 from harness.why.observing.fingerprints import together
 
@@ -87,7 +88,7 @@ class Record:
         if self._whole is not None:
             self._whole(event)
         elif isinstance(event, Call) and self._wanted():
-            self._whole = StepAssembler(self.trainable, self._step, self._call)
+            self._whole = StepAssembler(self.trainable, self._step, self._call, together=True)
             self._base = self._light.steps
             self._whole(event)
 
@@ -200,7 +201,7 @@ def _targets(passed: Pass) -> np.ndarray | None:
 def _bytes(step: Step) -> int:
     """What a recorded step keeps of memory; states that two steps share count twice."""
     arrays: list[Any] = [*step.before, *step.after, *step.updated]
-    for passed in step.passes:
+    for passed in (each for one in step.passes for each in (*one.beside, one)):
         arrays += [*leaves(passed.call.x), *leaves(passed.call.predictions), *passed.call.state]
         arrays += [g for g in (passed.gradient.gradients if passed.gradient else ()) if g is not None]
     for apply in step.applies:
