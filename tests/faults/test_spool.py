@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -104,8 +105,13 @@ def test_what_waits_at_the_end_is_written_by_sync(store: Path, call: Call) -> No
     assert "harness sync --uri" in outcome.summary()
     assert len(tables.spooled) == 2 * (FOLDS + 2), "a file a fold, one of the job, one of its end"
     tables.come_back()
+    told = f"{2 * FOLDS} finished folds wait in {store / 'spool'}"
+    for command in (("status",), ("plan", "study=hasty", "dataset=iris", "model=iris_mlp")):
+        assert all(words in call(*command)[1] for words in (told, "harness sync --uri sqlite:///"))
+        assert json.loads(call(*command, "--format", "json")[1])["spooled"] == 2 * FOLDS
     code, out, err = call("sync")
     assert (code, out) == (0, f"{2 * FOLDS} folds recorded\n"), err
+    assert "wait" not in call("status")[1]
     require_whole(store, 2)
     assert tables.spooled == []
     assert call("sync")[1] == "0 folds recorded\n"

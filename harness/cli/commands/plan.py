@@ -27,8 +27,11 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.table import Table
 
+    from harness.cli.terminal.waiting import waiting_words
     from harness.store.read import finished_hashes
+    from harness.store.spooling.spool import spool_of
 
+    spool = spool_of(store, jobs[0].spool)
     known, compiled = finished_hashes(store), Compilations()
     rows: list[dict[str, Any]] = []
     for job in jobs:
@@ -45,13 +48,15 @@ def main(arguments: Sequence[str]) -> int:
             }
         )
     if form == "json":
-        print(json.dumps({"jobs": rows, "programs": compiled.count}))
+        print(json.dumps({"jobs": rows, "programs": compiled.count, "spooled": spool.waiting()}))
         return 0
     table = Table("study", "job", "folds", "in the store", "epochs to train", "new program")
     for row in rows:
         table.add_row(*(str(row[name]) for name in ("study", "job", "folds", "stored", "epochs")), row["program"] or "")
     stdout_console().print(table)
     stdout_console().print(f"{len(rows)} jobs, {compiled.count} programs to compile", highlight=False)
+    if words := waiting_words(store, spool, jobs[0].spool):
+        stdout_console().print(words, highlight=False, soft_wrap=True)
     return 0
 
 

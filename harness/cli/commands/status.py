@@ -27,12 +27,15 @@ def main(arguments: Sequence[str]) -> int:
         help="show it again as it changes, until Ctrl-C; into a file or pipe a line for each change, until nothing "
         "has trained for ten seconds",
     )
+    parser.add_argument("--spool", help="the folder that tracking.spool named; by default beside the store")
     options = parser.parse_args(arguments)
 
     from harness.cli.terminal.console import stdout_console
+    from harness.cli.terminal.waiting import waiting_words
     from harness.cli.terminal.watch import watch_lines, watch_table
     from harness.store.connect import open_store
     from harness.store.interrupts import interrupts_held
+    from harness.store.spooling.spool import spool_of
     from harness.store.status import job_rows, study_rows
 
     store, table = open_store(options.uri, create=False), _jobs if options.study else _studies
@@ -41,15 +44,17 @@ def main(arguments: Sequence[str]) -> int:
         with store.plain_errors(), interrupts_held():
             return job_rows(store, options.study) if options.study else study_rows(store)
 
-    console = stdout_console()
+    console, spool = stdout_console(), spool_of(store, options.spool)
     if options.watch and console.is_terminal and options.format == "table":
         watch_table(read, table, console)
     elif options.watch:
         watch_lines(read, json.dumps if options.format == "json" else _line, console, running=_running)
     elif options.format == "json":
-        print(json.dumps({"study": options.study, "rows": read()}))
+        print(json.dumps({"study": options.study, "rows": read(), "spooled": spool.waiting()}))
     else:
         console.print(table(read(), None))
+        if words := waiting_words(store, spool, options.spool):
+            console.print(words, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -10,7 +10,7 @@ from harness.cli.sweep.ahead import FoldsAhead
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_line
-from harness.errors import InputError, message, shell_word
+from harness.errors import InputError, message
 from harness.records import FoldResult
 from harness.store.connect import Store
 from harness.store.spooling.job_record import JobRecord
@@ -83,8 +83,3 @@ def tell_failure(error: Exception, record: JobRecord, name: str, sweep: Sweep) -
     sweep.outcome.failures.append((name, f"{type(error).__name__}: {first_line}" + (f" ({place})" if place else "")))
     where = f"is in run {record.run_id}" if record.closed else "waits in the spool, for the store did not answer"
     sweep.progress.say(f"FAILED {name}: {type(error).__name__}; the traceback {where}")
-
-
-def sync_command(store: Store, spool: str | None) -> str:
-    """What writes a spool into its store, to be pasted."""
-    return f"harness sync --uri {shell_word(store.uri)}" + (f" --spool {shell_word(spool)}" if spool else "")

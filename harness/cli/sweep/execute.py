@@ -17,7 +17,6 @@ from harness.cli.sweep.account import (
     Written,
     run_in_words,
     settle,
-    sync_command,
     tell_failure,
     tell_lost,
     tell_open,
@@ -27,6 +26,7 @@ from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_output
+from harness.cli.terminal.waiting import sync_command
 from harness.engine.in_process import cross_validate
 from harness.engine.workers import WorkerDeathError
 from harness.errors import InputError, message

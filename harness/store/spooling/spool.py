@@ -81,8 +81,17 @@ class Spool:
             yield [job for file in files for job in [_left_job(file)] if job is not None]
 
     def folds(self) -> int:
-        """How many folds wait."""
+        """How many folds are spooled, those of sweeps that go on among them."""
         return sum(1 for _ in self.folder.glob(f"*{_FOLD.format('*')}"))
+
+    def waiting(self) -> int:
+        """How many folds processes that have ended left; nothing is changed, and nobody kept out."""
+        folds = 0
+        for file in self.folder.glob(f"*{_JOB}"):
+            with suppress(OSError):  # it was just recorded, or is damaged where nothing can be set aside
+                job = _left_job(file)
+                folds += 0 if job is None else len(job.folds())
+        return folds
 
 
 class SpooledJob:
