@@ -44,7 +44,7 @@ ui: $(READY)  ## MLflow's web interface on the recorded studies
 lock:  ## resolve requirements.lock again; newest versions with LOCK_FLAGS=--upgrade (needs uv)
 	@command -v "$(UV)" >/dev/null || { echo "make: uv is missing: pip install uv, or make lock UV=path/to/uv" >&2; exit 1; }
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
-	  --generate-hashes --group dev $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
+	  --generate-hashes --group dev --extra postgres $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --extra bench --constraint requirements.lock --output-file $(BENCH_LOCK) pyproject.toml
 

@@ -28,6 +28,7 @@ from harness.store.schema import CONFIG, FOLDS, GROUP, HISTORY, PARENT, SPOOLED,
 
 _FLUSH_S = 5.0  # a long fold shows in the UI while it trains
 _BEAT_S = 60.0
+_CLAIM_S = 2.0
 _BATCH = 1000  # MLflow's limit of metrics, params and tags a call, together
 _PARAM_CHARACTERS = 6000
 
@@ -81,13 +82,22 @@ class JobWriter:
         others = find_runs(self._store, [self._experiment], kind="job", **same) if resume and not own else []
         for run in own[:1] or [one for one in others if one.status != "FINISHED" and not alive(one)]:
             run_id = run.run_id
-            close_children(self._store, self._experiment, run_id)
             self._client.update_run(run_id, status="RUNNING")
             self._log(run_id, tags={**process_tags(), **self._own_tags()})
+            if not own and self._taken_by_another(run_id):
+                continue
+            close_children(self._store, self._experiment, run_id)
             if "error" in run.tags:
                 self._client.delete_tag(run_id, "error")
             return run
         return None
+
+    def _taken_by_another(self, run_id: str) -> bool:
+        """Whether another process took the run up at the same moment: behind a server no lock keeps it out."""
+        if self._store.folder is not None or self._key is None:
+            return False
+        time.sleep(_CLAIM_S)  # who found the run dead as we did has tagged it by now, and the last one has it
+        return bool(self._client.get_run(run_id).data.tags.get(SPOOLED) != self._key)
 
     def _own_tags(self) -> dict[str, str]:
         return {**self._job.own_tags, **({} if self._key is None else {SPOOLED: self._key})}

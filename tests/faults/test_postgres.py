@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import random
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,68 +10,36 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command_line import PARENT, SMALL, harness, run_harness
+from command_line import PARENT, SMALL, Call, harness, run_harness
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from servers import Server, free_port, wait_until
+from quick_jobs import EPOCHS, FOLDS, QUIET, loss_of, quick_job
+from servers import Postgres, Server, free_port, looking_together, no_postgres, wait_until
 
+from harness.cli.sweep.execute import execute
+from harness.store.connect import open_store
+from harness.store.schema import End
+from harness.store.views import save_view
+from harness.store.write import JobWriter
+
+pytestmark = pytest.mark.skipif(bool(no_postgres()), reason=no_postgres())
 SETTINGS = (*SMALL, "cv.folds=3", "epochs=3", "tracking.figures=false")
 SWEEP = ("run", "-m", "study=faulty", "method=fit,tape", *SETTINGS)
 
 
-def program(name: str) -> str | None:
-    """Where Debian keeps PostgreSQL's own programs, or the path has them."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else shutil.which(name)
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed"),
-    pytest.mark.skipif(importlib.util.find_spec("psycopg2") is None, reason="psycopg2 is not installed"),
-]
-
-
-class Postgres:
-    """A PostgreSQL of this test's own on 127.0.0.1, with an empty database.
-
-    Args:
-        folder: of its data.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
-        self._user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-        folder.mkdir()
-        if self._user:
-            shutil.chown(folder, self._user)
-            for parent in folder.parents[:3]:
-                parent.chmod(parent.stat().st_mode | 0o055)
-        self._call("initdb", "-D", str(folder), "-U", "harness", "-A", "trust", "--no-sync")
-        self.start()
-        self.uri = f"postgresql://harness@127.0.0.1:{self._port}/postgres"
-
-    def _call(self, name: str, *arguments: str) -> None:
-        command = [str(program(name)), *arguments]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(command, user=self._user, cwd="/", check=True, timeout=120, **quiet)  # type: ignore[call-overload]
-
-    def start(self) -> None:
-        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder}"
-        self._call("pg_ctl", "-D", str(self._folder), "-o", options, "-w", "start")
-
-    def stop(self) -> None:
-        self._call("pg_ctl", "-D", str(self._folder), "-m", "immediate", "-w", "stop")
+@pytest.fixture
+def database() -> Iterator[Postgres]:
+    one = Postgres()
+    yield one
+    one.remove()
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Postgres, Server]]:
-    database = Postgres(tmp_path / "data")
+def served(database: Postgres, tmp_path: Path) -> Iterator[tuple[Postgres, Server]]:
     server = Server(tmp_path, database.uri, free_port())
     server.start()
     yield database, server
     server.stop()
-    database.stop()
 
 
 def recorded(uri: str, study: str, **tags: str) -> list[Run]:
@@ -106,6 +70,31 @@ def require_whole(uri: str, study: str, jobs: int, folds: int) -> dict[tuple[str
     return curves
 
 
+def test_a_study_is_begun_twice_at_once_and_trained(
+    database: Postgres, fresh: Path, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the server between: what MLflow does with the database is the same."""
+    monkeypatch.chdir(tmp_path)  # where its artifacts go
+    stores, jobs = [open_store(database.uri) for _ in range(2)], [quick_job(seed) for seed in range(2)]
+    with looking_together(), ThreadPoolExecutor(2) as pool:
+        writers = list(pool.map(lambda at: JobWriter(stores[at], jobs[at].description), range(2)))
+        list(pool.map(lambda store: save_view(store, "hasty", ["seed"], ["train/loss"]), stores))
+    for writer in writers:
+        writer.close(End("KILLED"))
+    outcome = execute(jobs, stores[0], QUIET)
+    assert (outcome.finished, outcome.trained_folds, outcome.incomplete) == (2, 2 * FOLDS, False)
+    assert {run.info.run_id for run in recorded(database.uri, "hasty", kind="job")} == {one.run_id for one in writers}
+    folds = recorded(database.uri, "hasty", kind="fold")
+    assert sorted(run.data.tags["fold"] for run in folds) == sorted([str(fold + 1) for fold in range(FOLDS)] * 2)
+    for run in folds:
+        points = stores[0].client.get_metric_history(run.info.run_id, "train/loss")
+        wanted = [(epoch, loss_of(int(run.data.tags["fold"]), epoch)) for epoch in range(1, EPOCHS + 1)]
+        assert sorted((point.step, point.value) for point in points) == wanted
+    again = execute(jobs, stores[1], QUIET)
+    assert (again.trained_folds, again.reused_folds) == (0, 2 * FOLDS)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("time_of_day", range(5))
 def test_postgresql_restarted_in_mid_sweep(time_of_day: int, served: tuple[Postgres, Server], tmp_path: Path) -> None:
     database, server = served
@@ -130,6 +119,7 @@ def test_postgresql_restarted_in_mid_sweep(time_of_day: int, served: tuple[Postg
     assert list((tmp_path / "local").rglob("*.fold-*.json")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_of_day", range(5))
 def test_eight_processes_on_an_empty_postgresql(
     time_of_day: int, served: tuple[Postgres, Server], tmp_path: Path

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Barrier, BrokenBarrierError
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
-from sqlalchemy import event
-from sqlalchemy.orm import Session
+from servers import looking_together
 
 from harness.plan.identity import JobIdentity
 from harness.store.collisions import past_collisions
@@ -35,18 +33,9 @@ def two_views(store: Store) -> object:
     return save_view(store, "crowd", ["seed"], ["val/loss"])
 
 
-@contextmanager
-def looking_together() -> Iterator[None]:
-    """Let two threads write only when both have looked; where a lock keeps one out, the other does not wait long."""
-    both = Barrier(2)
-
-    def wait(*_: object) -> None:
-        with suppress(BrokenBarrierError):
-            both.wait(1.0)
-
-    event.listen(Session, "before_flush", wait)
-    yield
-    event.remove(Session, "before_flush", wait)
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where MLflow puts artifacts of a study that says no place
 
 
 def opened(store: Path, *, locked: bool) -> Store:
@@ -72,6 +61,17 @@ def test_both_write_what_neither_found(
         assert [run.inputs.dataset_inputs[0].dataset.name for run in jobs] == ["iris"] * 2
     else:
         assert "tags.`seed`" in experiment.tags["mlflow.sharedViewState.study"]
+
+
+def test_one_takes_up_a_dead_run_where_no_lock_keeps_the_other_out(store: Path) -> None:
+    """Where one does: `test_of_two_processes_one_takes_up_a_dead_run`."""
+    stores = [opened(store, locked=False) for _ in range(2)]
+    dead = JobWriter(stores[0], JOB, key="the dead one's").run_id
+    stores[0].client.log_batch(dead, tags=[RunTag("host", "elsewhere"), RunTag("heartbeat", "0")])
+    with looking_together(), ThreadPoolExecutor(2) as pool:
+        writers = list(pool.map(lambda at: JobWriter(stores[at], JOB, key=f"number {at}"), range(2)))
+    taken = {writer.run_id for writer in writers}
+    assert (dead in taken, len(taken)) == (True, 2), "one has it, the other a run of its own"
 
 
 def test_what_fails_however_often_is_raised(store: Path) -> None:
