@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from servers import looking_together
@@ -41,7 +40,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def opened(store: Path, *, locked: bool) -> Store:
     """The store; or, without a lock, as it is behind a server."""
     uri = f"sqlite:///{store / 'mlflow.db'}"
-    return Store(uri, store if locked else None, MlflowClient(uri))
+    return Store(uri, store if locked else None)
 
 
 @pytest.mark.parametrize("locked", [True, False])
