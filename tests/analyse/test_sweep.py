@@ -95,6 +95,17 @@ def test_the_interval_of_a_share_is_the_jackknife_over_folds() -> None:
     assert low == pytest.approx(max(0.0, value - reach))
 
 
+def test_shares_that_rest_on_one_fold_may_be_anything() -> None:
+    outcomes = outcomes_of(grid(made_up()), "val/loss")
+    one = np.zeros_like(outcomes.values)
+    one[:, 0] = outcomes.values[:, 0]
+    shares = variance_shares(replace(outcomes, values=one))
+    assert sum(share.value for share in shares.values()) == pytest.approx(1)
+    assert {(share.low, share.high) for share in shares.values()} == {(0.0, 1.0)}
+    one[:] = outcomes.values[0]
+    assert variance_shares(replace(outcomes, values=one)) == {}, "folds differ, configurations do not"
+
+
 def test_the_axis_that_matters_is_named_and_ranked_first() -> None:
     bits = [str(fold) for fold in range(5)]
     values = made_up()

@@ -65,9 +65,9 @@ def test_a_study_of_a_moved_store_is_read_and_taken_from_but_not_added_to(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("HARNESS_STORE", str(moved))
-    refused(
-        call("run", "study=demo", *SMALL, "method=tape", "seed=1"), "study", "demo", "where it is now", "another study"
-    )
+    for command in ("plan", "run"):
+        answer = call(command, "study=demo", *SMALL, "method=tape", "seed=1")
+        refused(answer, "study", "demo", "where it is now", "another study")
     code, _, err = call("run", "study=here", *SMALL, "method=tape")
     assert code == 0, err
     assert "0 folds trained, 3 taken from the store" in err

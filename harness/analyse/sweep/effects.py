@@ -168,9 +168,11 @@ def variance_shares(outcomes: Outcomes, confidence: float = 0.95) -> dict[Term, 
     whole = outcomes.complete
     values, levels = outcomes.values[whole], outcomes.levels[whole]
     count, n = values.shape
-    if count < 2 or not np.ptp(values):
+    if count < 2 or not np.any(values):
         return {}
     values = values - values.mean(axis=0)  # what a fold adds to all configurations
+    if np.abs(values).max() < 1e-12 * np.abs(outcomes.values[whole]).max():
+        return {}
     means = values.mean(axis=1, keepdims=True)
     # Columns: all folds, then without each of them in turn.
     columns = np.hstack([means, (n * means - values) / (n - 1)]) if n > 1 else means
@@ -182,6 +184,8 @@ def variance_shares(outcomes: Outcomes, confidence: float = 0.95) -> dict[Term, 
     sums = {key: kept * part for key, part in terms.items()}
     sums[_REST] = between - kept * explained
     sums[_NOISE] = total - between
+    # Where one fold alone varies, what is left without it has no shares: no number, and an interval from 0 to 1.
+    total = np.where(total > 1e-12 * squares, total, np.nan)
     return {key: _share(part / total, n, outcomes.inflation, confidence) for key, part in sums.items()}
 
 

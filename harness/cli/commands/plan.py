@@ -31,6 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     from harness.store.read import finished_hashes
     from harness.store.spooling.spool import spool_of
 
+    with store.plain_errors():
+        for study in dict.fromkeys(job.description.study for job in jobs):
+            store.existing(study)  # refused here as `run` would
     spool = spool_of(store, jobs[0].spool)
     known, compiled = finished_hashes(store), Compilations()
     rows: list[dict[str, Any]] = []
