@@ -21,6 +21,7 @@ from tables import write
 
 HERE = Path(__file__).parent
 _WARNS = ("Warning: ", "WARNING:")
+_NOT_FINITE = "Detected Infinity or NaN"  # in what the check of numerics raises
 _HARMLESS = ("absl::InitializeLog", "`build()` was called on layer")
 
 
@@ -90,16 +91,28 @@ def measure(found: list[Case], jobs: int) -> list[dict[str, Any]]:
 
 
 def references(found: list[Case], jobs: int) -> list[dict[str, Any]]:
-    """What Keras, TensorFlow and the check of numerics say of each script."""
+    """What Keras, TensorFlow and the check of numerics say of each script and of its twin."""
+    results = []
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(_reference, found))
+        for one in pool.map(_reference, found):
+            print(json.dumps(one, ensure_ascii=False), flush=True)
+            results.append(one)
+    return results
 
 
 def _reference(case: Case) -> dict[str, Any]:
-    checked = run(case.text, case.file, "numerics")
-    stopped = checked.status != 0
-    plain = run(case.text, case.file, "plain") if stopped else checked  # one that ran to its end warned as it would
-    return {"script": case.name, "warned": _warning(plain.err), "stopped": stopped}
+    script, twin = (_run_plainly(text, case.file) for text in (case.text, case.twin))
+    return {"script": case.name, **script, "twin": twin}
+
+
+def _run_plainly(text: str, file: str) -> dict[str, Any]:
+    checked = run(text, file, "numerics")
+    # One that ran to its end warned as it would have without the check; one that did not may fail by itself.
+    plain = run(text, file, "plain") if checked.status != 0 else checked
+    stopped = next((line for line in checked.err.splitlines() if _NOT_FINITE in line), None)
+    given = {"warned": _warning(plain.err), "stopped": stopped if checked.status != 0 else None}
+    failed = plain.status != 0 or (checked.status != 0 and stopped is None)
+    return given | ({"failed": (plain if plain.status != 0 else checked).err[-400:]} if failed else {})
 
 
 def _short(case: Case, mine: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,12 @@ def _totals(results: Sequence[dict[str, Any]], references: Sequence[dict[str, An
         mine = [bool(one[key]) for one in references or () if one["script"] in names]
         return f"{sum(mine)} of {len(mine)}" if mine else ""
 
+    def still(key: str) -> str:
+        twins = [one["twin"] for one in references or ()]
+        return f"{sum(not twin[key] for twin in twins)} of {len(twins)}" if twins else ""
+
     silent = sum(not one["score"]["twin"] and "twin" not in one["score"]["failed"] for one in results)
+    others = f"{still('warned')} | {still('stopped')}"
     return [
         "| of the scripts | `harness why` | warnings of Keras and TensorFlow | `enable_check_numerics` |",
         "|---|---|---|---|",
@@ -58,7 +63,7 @@ def _totals(results: Sequence[dict[str, Any]], references: Sequence[dict[str, An
         f"| all causes right, nothing else | {share(faulty, 'all')} | | |",
         f"| with something that cannot be known: said to be not checked | {share(blind, 'told')} | | |",
         f"| nothing else to find: blamed for nothing | {share(unfounded, 'all')} | | |",
-        f"| corrected twins: blamed for nothing | {silent} of {len(results)} | | |",
+        f"| corrected twins: blamed for nothing | {silent} of {len(results)} | {others} |",
     ]
 
 
