@@ -43,6 +43,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Penalty:
+    """What is added to every loss for the size of some weights.
+
+    Attributes:
+        kind: ``squares`` or ``absolute values``, of which the sum is taken.
+        factor: which it is multiplied by.
+        variables: places of the weights among the trainable variables.
+    """
+
+    kind: str
+    factor: float
+    variables: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Computed:
     """A recomputed step, up to its gradients."""
 
@@ -62,6 +77,7 @@ class Reference:
         known: whether the losses are Keras's, so that a gradient may be one of their usual accidents.
         trainable: how many of the state variables are trained; None for those that the model has now.
         updated: which of them the optimizer has, in its own order; None for all.
+        penalty: added to every loss; None for none.
     """
 
     def __init__(
@@ -73,9 +89,10 @@ class Reference:
         known: bool = True,
         trainable: int | None = None,
         updated: tuple[int, ...] | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
-        self.predictions, self.batch_size = predictions, batch_size
+        self.predictions, self.batch_size, self._penalty = predictions, batch_size, penalty
         self.single_numbers = any(leaf.ndim > 1 and leaf.shape[-1] == 1 for leaf in leaves(predictions))
         self.training = bool(flag(self.model, True))  # what fit() has a step's layers do
         self.state = trainee.state
@@ -178,6 +195,14 @@ class Reference:
     def _restore(self, state: State) -> None:
         write(self.state, state)
 
+    def _of_weights(self, dtype: Any) -> Any:
+        """What the penalty amounts to."""
+        if self._penalty is None:
+            return tf.zeros((), dtype)
+        size = tf.square if self._penalty.kind == "squares" else tf.abs
+        sums = [tf.reduce_sum(size(tf.cast(self.state[v], dtype))) for v in self._penalty.variables]
+        return tf.cast(self._penalty.factor, dtype) * tf.add_n(sums)
+
     def _program(self, recipe: Recipe) -> Callable[..., Any]:
         outputs = [one.loss for one in self.trainee.objectives]
 
@@ -189,6 +214,7 @@ class Reference:
                 target = total([w * value for w, value in zip(recipe.outputs or [1.0] * len(values), values)])
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
+                target += self._of_weights(target.dtype)
             variables = list(self.state[: self.trainable])
             gradients = tape.gradient(target, variables)
             self.by_rows |= {v for v, g in enumerate(gradients) if isinstance(g, tf.IndexedSlices)}

@@ -33,6 +33,8 @@ def counterpart(told: Told, reference: Reference, new_optimizer: Callable[[], An
         return "the targets are not known, as each prediction was compared with all of them"
     if not told.objectives:
         return told.words
+    if told.penalty is not None:
+        return "fit() would need regularizers in the layers for the penalty that is added by hand"
     if not told.known:
         return f"fit() needs the loss, and that is {told.words}"
     if any(len(step.passes) != 1 or step.perturbed or step.passes[0].beside for step in steps) or len(steps) < 2:

@@ -26,6 +26,7 @@ FIXES = {
     "loss_weights": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
     "frozen": "none is needed where it is meant: fit() does it with trainable = False before compile()",
     "nothing trainable": "set trainable = True before fit() or train_on_batch(), and to False where it must not train",
+    "added by hand": "none is needed where it is meant: fit() does it with kernel_regularizer in the layers",
     "repaired": "none is needed for Keras's losses; functions of tf.nn need the logits: leave the activation out",
     "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
 }
@@ -36,7 +37,7 @@ CHOICES = frozenset(
 
 
 # Ways of causes that have a fix of their own: what Keras mends by itself, and a model of which nothing is trained.
-REPAIRED, ALL_FROZEN = "repaired", "nothing trainable"
+REPAIRED, ALL_FROZEN, BY_HAND = "repaired", "nothing trainable", "added by hand"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Finding:
     def fix(self) -> str:
         """What to do about it, in a line."""
         key = "scaled" if self.choice and self.cause.cause == "loss_reduction" else self.cause.cause
-        key = self.cause.way if self.cause.way in (REPAIRED, ALL_FROZEN) else key
+        key = self.cause.way if self.cause.way in (REPAIRED, ALL_FROZEN, BY_HAND) else key
         return FIXES.get(key) or self.cause.fix
 
     @property

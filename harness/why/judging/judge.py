@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,12 @@ from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
 from harness.why.judging.between import assigned, validation
 from harness.why.judging.counterpart import counterpart
-from harness.why.judging.findings import ALL_FROZEN, CHOICES, REPAIRED, Counterpart, Finding, Verdict
+from harness.why.judging.findings import ALL_FROZEN, BY_HAND, CHOICES, REPAIRED, Counterpart, Finding, Verdict
 from harness.why.judging.losses import losses_of
 from harness.why.judging.objectives import Told, pulled, told
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
+from harness.why.judging.penalty import cause_of as penalty_cause
+from harness.why.judging.penalty import penalty_by_hand
 from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
@@ -147,7 +149,13 @@ class _Judge:
         if not found.objectives:
             self._unchecked.append((f"{_OF_LOSS}; {_OF_PENALTY}", found.words))
         outcome = self._run(found)
-        if found.known and any(one.cause == "gradient" for one in outcome.findings.unexplained):
+        if found.known and _odd_gradient(outcome):
+            reference = self._reference(found)
+            penalty = penalty_by_hand(found.steps, reference)
+            with_it = None if penalty is None else self._run(replace(found, penalty=penalty))
+            if penalty is not None and with_it is not None and not _odd_gradient(with_it):
+                with_it.findings.add(penalty_cause(penalty, reference, found.steps))
+                return with_it
             again = pulled(found.steps)
             if again is not None:
                 return self._run(again)
@@ -187,7 +195,15 @@ class _Judge:
         )
         rows = max(row_count(step.passes[0].call.x) for step in self._steps)
         predictions = map_leaves(np.asarray, first.predictions)
-        return Reference(trainee, predictions, rows, known=found.known, trainable=observer.trainable, updated=updated)
+        return Reference(
+            trainee,
+            predictions,
+            rows,
+            known=found.known,
+            trainable=observer.trainable,
+            updated=updated,
+            penalty=found.penalty,
+        )
 
     def _optimizer(self) -> Any:
         return copied_optimizer(self._steps, self._observed.observer.optimizers)
@@ -199,8 +215,8 @@ class _Judge:
         scaled = cause.cause == "loss_reduction" and cause.way == "scaled"
         # A second optimizer may begin a second part of the training; one that begins again and again does not.
         begun = cause.cause == "optimizer_state" and cause.way == "recreated" and cause.steps == 1
-        repaired = cause.way == REPAIRED
-        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun or repaired)
+        known = cause.way in (REPAIRED, BY_HAND)
+        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun or known)
 
     def _line(self, cause: Cause) -> str:
         """The script's line of the call that a cause is about."""
@@ -245,6 +261,10 @@ class _Judge:
                 why = "a row that comes several times in a batch is updated by the optimizer in its own way"
                 self._unchecked.append((f"update of {', '.join(outcome.by_rows)}", why))
             self._checked += [] if names & updates or several else [_OF_UPDATE]
+
+
+def _odd_gradient(outcome: _Outcome) -> bool:
+    return any(one.cause == "gradient" for one in outcome.findings.unexplained)
 
 
 def _line_of(step: Step, quantity: str) -> str:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from harness.diagnose.reference import Penalty
 from harness.observe.events import Loss
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
@@ -43,6 +44,7 @@ class Told:
         by_hand: whether the losses were told from their gradients.
         clipped: the log of a cross-entropy by hand, where it is clipped.
         summed: whether the errors of all predictions against all targets are added up.
+        penalty: on the weights, added by hand.
         repaired: names of losses that were told to expect logits, and get those behind a softmax or sigmoid.
     """
 
@@ -56,6 +58,7 @@ class Told:
     clipped: ClippedLog | None = None
     repaired: tuple[str, ...] = ()
     summed: bool = False
+    penalty: Penalty | None = None
 
 
 class Pulled(keras.losses.Loss):
