@@ -175,3 +175,25 @@ def test_a_penalty_by_hand_is_told_from_the_gradient_and_no_fault(tmp_path: Path
     assert (finding.cause.cause, finding.counts) == ("regularization", False)
     assert finding.cause.evidence.startswith(said)
     assert "loss: its reduction, targets and logits" in one.checked
+
+
+DRAWING = """
+class Noise(keras.layers.Layer):
+    def call(self, inputs):
+        self.add_loss(0.1 * tf.reduce_mean(tf.square(inputs)))
+        return inputs + 0.3 * tf.random.normal(tf.shape(inputs)) + tf.random.uniform([1], -0.1, 0.1)
+
+model = keras.Sequential([layers.Input((4,)), Noise(), layers.Dense(8, "relu"), Noise(), layers.Dense(2, "softmax")])
+optimizer = keras.optimizers.Adam(0.01)
+loss_of = keras.losses.SparseCategoricalCrossentropy()
+"""
+
+
+@pytest.mark.parametrize("added", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_draws_of_tf_random_inside_a_model_are_made_again(tmp_path: Path, *, added: bool) -> None:
+    plain = "loss_of(y[rows], predictions)"
+    text = script(DRAWING, LOOP, change=(plain, plain + " + sum(model.losses)" * added))
+    one = verdict(tmp_path, text, by_fit=True)
+    assert faults(one).keys() == (set() if added else {"regularization"})
+    assert not isinstance(one.counterpart, str)
+    assert (one.counterpart.apart <= one.counterpart.control) is added

@@ -54,7 +54,7 @@ def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
     verdicts = []
     for one in trained:
         if not _part_of_another(one, trained):
-            with with_flags(one.model, one.flags):
+            with with_flags(one.model, one.flags), one.observer.drawing():
                 verdicts.append(_Judge(one, witness).verdict(by_fit=by_fit))
     return (*verdicts, *map(_untrained, witness.untrained))
 
@@ -236,6 +236,9 @@ class _Judge:
             self._unchecked.append((f"{one.cause} of step {one.step}", one.evidence))
         if outcome is not None and not outcome.told.known and outcome.told.objectives and not outcome.told.clipped:
             self._unchecked.append((_OF_LOSS, f"the loss is {outcome.told.words}"))
+        if self._observed.observer.draws:
+            why = "while it is observed they come of a counter, so that a step can be computed again"
+            self._unchecked.append(("the very random numbers that tf.random draws inside the model", why))
         if self._witness.xla:
             why = "the script compiles by XLA, inside which nothing can be seen; it was run without"
             self._unchecked.append(("rounding by XLA", why))

@@ -7,8 +7,8 @@ not, leaves a glimpse: which rows went in, and which targets a loss got for them
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from harness.observe.observer import Observer
 from harness.observe.patching import replace as substitute
 from harness.observe.tensors import array_of, symbolic
 from harness.trees import Tree, leaves, like
+from harness.why.observing import draws
 from harness.why.observing.fingerprints import fingerprints
 from harness.why.observing.lines import user_line
 
@@ -56,6 +57,9 @@ class ScriptObserver(Observer):
         with tf.init_scope():
             super().__init__(model, None, sink)
             self._gate = tf.Variable(True, trainable=False, name="observer_gate")
+            self._draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="observer_draws")
+        self._state = [*self._state, self._draws]
+        self._calling, self.draws = 0, False
         self._glance, self._recording = glance, True
         # Values that were read earlier in a step, under the place in the program that read them: in a graph they are
         # not held as tensors, for which TensorFlow would copy all variables in every step.
@@ -64,7 +68,7 @@ class ScriptObserver(Observer):
 
     @property
     def state(self) -> list[Any]:
-        """The model's state variables, trainable ones first, as they were when it was first seen."""
+        """The model's state variables, trainable ones first, as they were when it was first seen; the draws' last."""
         return self._state
 
     @property
@@ -89,6 +93,30 @@ class ScriptObserver(Observer):
             substitute(undo, tf.nn, name, partial(self._observed_tensorflow, known))
         for name in _OPERATIONS:
             substitute(undo, keras.ops, name, self._observed_loss_function)
+        draws.substitute(undo, self._draws, self._drawing)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Draw as in the model's own calls, whatever draws inside."""
+        with ExitStack() as undo:
+            draws.substitute(undo, self._draws, lambda: True)
+            yield
+
+    def _drawing(self) -> bool:
+        self.draws |= self._calling > 0
+        return self._calling > 0
+
+    def _observed_call(self, original: Any) -> Any:
+        observed = super()._observed_call(original)
+
+        def call(*args: Any, **options: Any) -> Any:
+            self._calling += 1
+            try:
+                return observed(*args, **options)
+            finally:
+                self._calling -= 1
+
+        return call
 
     def _observed_tensorflow(self, known: str, original: Any) -> Any:
         def loss(labels: Any = None, logits: Any = None, *args: Any, **options: Any) -> Any:
