@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.diagnose.causes import Cause, Difference
 from harness.diagnose.compare import Trace, sentences
@@ -21,11 +22,11 @@ def print_trace(found: Trace, console: Console) -> None:
         for column in ("cause", "in", "first at", "effect on a step", "steps"):
             table.add_column(column)
         for difference in found.differences:
-            table.add_row(*_row(difference, found))
+            table.add_row(*map(Text, _row(difference, found)))
         console.print(table)
     for difference in found.differences:
         cause = difference.cause
-        console.print(f"[bold]{cause.cause}[/]: ", end="")
+        console.print(Text(cause.cause, style="bold"), end=": ")
         console.print(f"{cause.evidence}\n  fix: {cause.fix}", highlight=False, markup=False)
     for difference in found.unexplained[:_MOST]:
         where = _name(difference.side, found)
@@ -36,7 +37,7 @@ def print_trace(found: Trace, console: Console) -> None:
         console.print(f"not explained either: {rest} more, all in --format json", highlight=False, markup=False)
     for remark, side in found.remarks:
         at = f", epoch {remark.epoch}, step {remark.step}" if remark.epoch else ""
-        console.print(f"[bold]{remark.remark}[/] (remark): ", end="")
+        console.print(Text(remark.remark, style="bold"), end=" (remark): ")
         console.print(
             f"in {_name(side, found)}{at}: {remark.evidence}\n  {remark.advice}", highlight=False, markup=False
         )

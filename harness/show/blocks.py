@@ -70,8 +70,8 @@ def _markdown_block(block: Block) -> str:
 
 def escaped(text: str) -> str:
     """Text that GitHub shows as it is, on one line: its marks for tables, emphasis and HTML escaped."""
-    text = text.replace("\n", " ")
-    for mark in ("\\", "|", "*", "_", "<", "`"):
+    text = " ".join(text.splitlines())
+    for mark in ("\\", "|", "*", "_", "<", "`", "[", "]", "&", "~", "$"):
         text = text.replace(mark, "\\" + mark)
     return text
 

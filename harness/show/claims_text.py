@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.articles.catalog import Article
 from harness.articles.claims import Claim
@@ -23,7 +24,7 @@ def print_claims(article: Article, claims: Sequence[Claim], console: Console) ->
         table.add_column(column, overflow="fold")
     for claim in claims:
         *cells, verdict = row(claim)
-        table.add_row(*cells, f"[{_COLOURS[claim.verdict]}]{verdict}[/]")
+        table.add_row(*cells, Text(verdict, style=_COLOURS[claim.verdict]))
     console.print(table)
     for claim in claims:
         console.print(f"• {claim.id}: {claim.evidence}", highlight=False, markup=False)

@@ -22,7 +22,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from harness.analyse.groups import mean_std_curves
+from harness.errors import InputError
 from harness.records import JobResult
+from harness.show.figure_text import literal
 
 _TEXT = 15
 _TITLE = 17
@@ -94,7 +96,9 @@ def plot_curve(axes: Axes, jobs: Sequence[JobResult], metric: str, styles: Mappi
         if job.control_of is not None:
             controls += 1
             dots = (0, (1, 1 + controls))
-            axes.plot(epochs, mean, color="black", linestyle=dots, linewidth=1.3, label=_legend_label(job), zorder=99)
+            axes.plot(
+                epochs, mean, color="black", linestyle=dots, linewidth=1.3, label=literal(legend_label(job)), zorder=99
+            )
             continue
         style = styles[job.method]
         step = max(1, len(epochs) // 8)
@@ -109,7 +113,7 @@ def plot_curve(axes: Axes, jobs: Sequence[JobResult], metric: str, styles: Mappi
             markerfacecolor="white" if style.width < 3 else style.colour,
             # Markers of equal curves would hide each other, so each method puts its own at other epochs.
             markevery=(place * max(1, step // 3) % step, step),
-            label=_legend_label(job),
+            label=literal(legend_label(job)),
             zorder=2 if style.width > 3 else 3 + place,
         )
         axes.fill_between(epochs, mean - std, mean + std, color=style.colour, alpha=0.18, linewidth=0, zorder=1)
@@ -148,12 +152,12 @@ def study_figure(
         axes.set_axis_off()
     for axes, metric in zip(grid.flat, names):
         plot_curve(axes, jobs, metric, styles)
-        axes.set_ylabel(axis_label(metric), fontsize=_TEXT)
+        axes.set_ylabel(literal(axis_label(metric)), fontsize=_TEXT)
         axes.set_xlabel("epoch", fontsize=_TEXT)
         axes.tick_params(labelsize=_TEXT - 1)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(textwrap.fill(title, int(width * 8)), fontsize=_TITLE)
+    figure.suptitle(textwrap.fill(literal(title), int(width * 8)), fontsize=_TITLE)
     handles, labels = grid.flat[0].get_legend_handles_labels()
     # An entry is about a tenth of an inch per character, and its line an inch.
     fitting = int(width / (1.1 + 0.115 * max(len(label) for label in labels)))
@@ -176,7 +180,11 @@ def job_styles(jobs: Sequence[JobResult]) -> dict[str, Style]:
 
 
 def curve_panels(jobs: Sequence[JobResult]) -> list[list[str]]:
-    """Metric names as rows of the figure: losses, then a second metric if there is one."""
+    """Metric names as rows of the figure: losses, then a second metric if there is one.
+
+    Raises:
+        InputError: no job measured a loss.
+    """
     names = list(dict.fromkeys(name for job in jobs for name in job.metric_names()))
     measured = [name.partition("/")[2] for name in names if name.startswith("train/")]
     others = [name for name in measured if name != "loss"]
@@ -184,6 +192,9 @@ def curve_panels(jobs: Sequence[JobResult]) -> list[list[str]]:
     second = (preferred or others)[:1]
     rows = [[f"{part}/{name}" for part in ("train", "val") if f"{part}/{name}" in names] for name in ["loss", *second]]
     full = max(len(row) for row in rows)
+    if not full:
+        fix = "name metrics that were recorded, with --metric"
+        raise InputError("metric", "neither train/loss nor val/loss in any job", "a loss, to draw its curve", fix)
     # A grid has rows of equal length; a metric that was not validated, beside one that was, gets no row.
     return [row for row in rows if len(row) == full]
 
@@ -201,7 +212,8 @@ def axis_label(metric: str) -> str:
     return f"{side} {name.replace('_', ' ')}"
 
 
-def _legend_label(job: JobResult) -> str:
+def legend_label(job: JobResult) -> str:
+    """The method, or what a control repeats, and how many folds are not shown."""
     name = f"{job.control_of}, weights moved 1 ulp" if job.control_of else job.method
     lost = sum(fold.diverged_epoch is not None for fold in job.folds)
     return f"{name} ({lost} of {len(job.folds)} folds diverged, not shown)" if lost else name

@@ -10,6 +10,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from harness.show.figure_text import any_script
+
 
 def save_figure(figure: Figure, folder: Path, stem: str, origin: Mapping[str, Any]) -> list[Path]:
     """Write a figure; the same figure gives the same bytes.
@@ -28,9 +30,9 @@ def save_figure(figure: Figure, folder: Path, stem: str, origin: Mapping[str, An
     """
     folder.mkdir(parents=True, exist_ok=True)
     png, svg, sidecar = (folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "json"))
-    figure.savefig(png, metadata={"Software": None})
     # Without a fixed salt and with a date, equal figures would be different files.
-    with matplotlib.rc_context({"svg.hashsalt": "harness"}):
+    with any_script(), matplotlib.rc_context({"svg.hashsalt": "harness"}):
+        figure.savefig(png, metadata={"Software": None})
         figure.savefig(svg, metadata={"Date": None})
     told = dict(origin) | {"files": [png.name, svg.name]}
     sidecar.write_text(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -107,7 +107,7 @@ def save_axis_figure(
     figure = study_figure(levels, title=f"{jobs[0].study} by {name}{rest}", metrics=drawn if metrics else None)
     stem = "-".join([jobs[0].study, "by", *by, *(metric.replace("/", "-") for metric in metrics)])
     origin = {"study": jobs[0].study, "by": list(by), "metrics": drawn, "runs": [job.run_id for job in jobs]}
-    return save_figure(figure, folder, file_word(stem), origin)
+    return save_figure(figure, folder, file_word(stem)[:200] or "study", origin)
 
 
 def _origin(group: Sequence[JobResult], config: Mapping[str, Any], title: str) -> dict[str, Any]:
@@ -134,4 +134,4 @@ def _origin(group: Sequence[JobResult], config: Mapping[str, Any], title: str) -
 
 def _file_stem(study: str, place: int, title: str) -> str:
     words = [file_word(text, keep=".") for text in (study, title)]
-    return f"{words[0] or 'study'}-{place:02d}-{words[1][:80]}".rstrip("-.")
+    return f"{words[0][:100] or 'study'}-{place:02d}-{words[1][:80]}".rstrip("-.")

@@ -15,6 +15,7 @@ from harness.analyse.attribution import Attribution, Share, setting
 from harness.show.attribution_text import as_dict, signed, when
 from harness.show.curves import axis_label
 from harness.show.figure_files import save_figure
+from harness.show.figure_text import literal
 from harness.show.numbers import number
 
 _TEXT = 16
@@ -42,9 +43,10 @@ def plot_waterfall(axes: Axes, attribution: Attribution) -> None:
         axes.plot([value], [row], marker=marker, color="black", markersize=11, linestyle="none", zorder=4)
         axes.annotate(number(value), (value, row), (14, 0), textcoords="offset points", va="center", fontsize=_TEXT - 1)
     labels = [
-        f"{share.switch.name}\n{setting(share.switch.a)} → {setting(share.switch.b)}" for share in attribution.shares
+        f"{literal(share.switch.name)}\n{literal(f'{setting(share.switch.a)} → {setting(share.switch.b)}')}"
+        for share in attribution.shares
     ]
-    axes.set_yticks(range(last + 1), [ends[0][3], *labels, ends[1][3]], fontsize=_TEXT)
+    axes.set_yticks(range(last + 1), [literal(ends[0][3]), *labels, literal(ends[1][3])], fontsize=_TEXT)
     axes.set_ylim(last + 0.6, -0.8)
 
 
@@ -69,14 +71,15 @@ def waterfall_figure(attribution: Attribution) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     plot_waterfall(axes, attribution)
-    axes.set_xlabel(f"{axis_label(attribution.metric)}, {when(attribution)}", fontsize=_TEXT)
+    axes.set_xlabel(literal(f"{axis_label(attribution.metric)}, {when(attribution)}"), fontsize=_TEXT)
     axes.tick_params(axis="x", labelsize=_TEXT - 1)
     axes.use_sticky_edges = False  # a bar holds the margin off its foot, and half of the first marker with it
     axes.margins(x=0.2)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"From {attribution.a} to {attribution.b}: what each ingredient adds", fontsize=_TEXT + 2)
+    named = literal(f"From {attribution.a} to {attribution.b}: what each ingredient adds")
+    figure.suptitle(named, fontsize=_TEXT + 2)
     handles = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=label)
         for label, (colour, hatch) in (("raises", _RISES), ("lowers", _FALLS))

@@ -28,7 +28,7 @@ class Seen:
 
     def report(self) -> None:
         """Print what was found, and what was not checked."""
-        print_verdicts(self.verdicts, Console(), Path.cwd())
+        print_verdicts(self.verdicts, Console(emoji=False, markup=False), Path.cwd())
 
     def as_dict(self) -> list[dict[str, Any]]:
         """The same as plain data, as ``harness why --format json`` prints it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.why.judging.findings import Counterpart, Finding, Verdict
 
@@ -33,10 +34,10 @@ def _print(verdict: Verdict, console: Console, folder: Path) -> None:
         for column in ("cause", "line", "first at", "effect on a step", "steps"):
             table.add_column(column, overflow="fold")
         for one in verdict.findings:
-            table.add_row(*_row(one, folder))
+            table.add_row(*map(Text, _row(one, folder)))
         console.print(table)
     for one in verdict.findings:
-        console.print(f"[bold]{one.cause.cause}[/]: ", end="")
+        console.print(Text(one.cause.cause, style="bold"), end=": ")
         say(f"{one.cause.evidence}\n  fix: {one.fix}")
     if verdict.counterpart:
         say(against_fit(verdict.counterpart))

@@ -1,4 +1,7 @@
-"""Rich consoles: results on standard output, everything else on standard error."""
+"""Rich consoles: results on standard output, everything else on standard error.
+
+What is printed is text: neither `loop.py:train:` nor `[x].py` means a pictogram or a style.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ _PLAIN_WIDTH = 120  # in a file or pipe there is no window to fit
 
 def stdout_console() -> Console:
     """For what a command was asked for, and nothing else."""
-    return _fitting(Console(emoji=False))  # loop.py:train: is a name, not a pictogram
+    return _fitting(Console(emoji=False, markup=False))
 
 
 def stderr_console() -> Console:
     """For progress and messages."""
-    return _fitting(Console(stderr=True, emoji=False))
+    return _fitting(Console(stderr=True, emoji=False, markup=False))
 
 
 def _fitting(console: Console) -> Console:

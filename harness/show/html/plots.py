@@ -17,7 +17,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from harness.analyse.groups import fold_values, mean_std_curves
 from harness.records import JobResult
-from harness.show.curves import Style, axis_label, plot_curve
+from harness.show.curves import Style, axis_label, legend_label, plot_curve
+from harness.show.figure_text import literal
 
 _SIZE = (6.2, 3.9)
 _AREA = (0.175, 0.165, 0.805, 0.76)  # fixed: working out a layout costs more than drawing
@@ -57,7 +58,7 @@ def curve_figure(jobs: Sequence[JobResult], metric: str, styles: Mapping[str, St
     figure, axes = _blank()
     plot_curve(axes, jobs, metric, styles)
     axes.set_xlabel("epoch", fontsize=_TEXT)
-    axes.set_ylabel(metric_label(metric), fontsize=_TEXT)
+    axes.set_ylabel(literal(metric_label(metric)), fontsize=_TEXT)
     if metric.startswith(("grad/", "update/")) and _span(jobs, metric) > _WIDE:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -104,7 +105,7 @@ def fold_figure(jobs: Sequence[JobResult], metric: str, styles: Mapping[str, Sty
             )
     axes.set_xlim(-0.5, len(jobs) - 0.3)
     _name_columns(axes, [job.method for job in jobs])
-    axes.set_ylabel(metric_label(metric), fontsize=_TEXT)
+    axes.set_ylabel(literal(metric_label(metric)), fontsize=_TEXT)
     axes.ticklabel_format(axis="y", scilimits=(-3, 4), useOffset=False)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     return figure
@@ -115,7 +116,7 @@ def legend_swatches(jobs: Sequence[JobResult], metric: str, styles: Mapping[str,
     _, axes = _blank()
     plot_curve(axes, jobs, metric, styles)
     swatches = []
-    for line in axes.lines:
+    for line, job in zip(axes.lines, jobs, strict=True):
         figure = Figure(figsize=(0.72, 0.24))
         FigureCanvasAgg(figure)
         sample = Line2D([0.02, 0.5, 0.98], [0.5] * 3)
@@ -123,7 +124,7 @@ def legend_swatches(jobs: Sequence[JobResult], metric: str, styles: Mapping[str,
         # What it took over clips it to the axes it came from.
         sample.set(transform=figure.transFigure, markevery=[1], clip_on=False)
         figure.add_artist(sample)
-        swatches.append((str(line.get_label()), figure))
+        swatches.append((legend_label(job), figure))
     return swatches
 
 
@@ -148,8 +149,8 @@ def _span(jobs: Sequence[JobResult], metric: str) -> float:
 def _name_columns(axes: Axes, names: Sequence[str]) -> None:
     width = max(8, 52 // len(names))
     many = len(names) > 5
-    shown = [name if many else textwrap.fill(name, width, max_lines=2) for name in names]
+    drawn = [literal(name) for name in names]
+    shown = [name if many else textwrap.fill(name, width, max_lines=2) for name in drawn]
     axes.set_xticks(range(len(names)), shown, fontsize=_TEXT - (5 if many else 2))
     for text in axes.get_xticklabels():
-        text.set_parse_math(False)  # a dollar sign in a label is a dollar sign
         text.set(rotation=20 if many else 0, ha="right" if many else "center")

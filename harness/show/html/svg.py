@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.figure import Figure
 
+from harness.show.figure_text import any_script
+
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _GEOMETRY = ("d", "points", "x", "y")
 # Black ink and white paper follow the page, so that a figure is readable in dark mode too.
@@ -27,7 +29,7 @@ def inline_svg(figure: Figure, *, prefix: str, label: str | None = None) -> str:
     """
     text = io.StringIO()
     # Text stays text: small, selectable, in the page's font. Without a salt, ids would be random.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "harness"}):
+    with any_script(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "harness"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
     for element in _walk(root):

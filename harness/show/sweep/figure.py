@@ -23,9 +23,11 @@ from harness.analyse.groups import mean_std_curves
 from harness.analyse.sweep.effects import Effect
 from harness.analyse.sweep.leaderboard import Place
 from harness.analyse.sweep.overview import Sweep
+from harness.location import file_word
 from harness.records import higher_is_better
 from harness.show.curves import axis_label, method_styles
 from harness.show.figure_files import save_figure
+from harness.show.figure_text import literal
 from harness.show.numbers import number
 from harness.show.sweep.sentences import distinct_places
 from harness.show.sweep.text import headline
@@ -61,8 +63,8 @@ def plot_axis(axes: Axes, effect: Effect, sweep: Sweep) -> None:
         if effect.name in one.names and one.verdict == "different"
     ]
     average = " on average" if effect.verdict == "inconclusive" else ""
-    depends = f"{average},\ndepends on {', '.join(partners)}" if partners else ""
-    axes.set_title(f"{effect.name}\n{share}{effect.verdict}{depends}", fontsize=_TEXT)
+    depends = f"{average},\ndepends on {literal(', '.join(partners))}" if partners else ""
+    axes.set_title(f"{literal(effect.name)}\n{share}{effect.verdict}{depends}", fontsize=_TEXT)
 
 
 def plot_heat_map(axes: Axes, sweep: Sweep, names: tuple[str, str]) -> None:
@@ -73,10 +75,10 @@ def plot_heat_map(axes: Axes, sweep: Sweep, names: tuple[str, str]) -> None:
     image = axes.imshow(cells, cmap=colours, aspect="auto")
     _name_levels(axes, across.levels)
     _name_levels(axes, down.levels, vertical=True)
-    axes.set_xlabel(names[0], fontsize=_TEXT)
-    axes.set_ylabel(names[1], fontsize=_TEXT)
+    axes.set_xlabel(literal(names[0]), fontsize=_TEXT)
+    axes.set_ylabel(literal(names[1]), fontsize=_TEXT)
     bar = axes.figure.colorbar(image, ax=axes)
-    bar.set_label(axis_label(sweep.outcomes.metric), fontsize=_TEXT - 1)
+    bar.set_label(literal(axis_label(sweep.outcomes.metric)), fontsize=_TEXT - 1)
     if cells.size <= _WRITTEN:
         for (row, column), value in np.ndenumerate(cells):
             dark = float(image.to_rgba(np.array([value]))[0, :3].sum()) < 1.5
@@ -111,7 +113,7 @@ def plot_best(axes: Axes, sweep: Sweep) -> None:
         known = mean[np.isfinite(mean)]
         smallest, largest = min([smallest, *known]), max([largest, *known])
         colour = _GREY if word else _COLOURS[row % len(_COLOURS)]
-        label = f"{place.rank}{word}: " + " ".join(place.settings[name] for name in names)
+        label = literal(f"{place.rank}{word}: " + " ".join(place.settings[name] for name in names))
         marker = styles[str(place.rank)].marker if len(epochs) < 60 else None
         axes.plot(
             epochs, mean, color=colour, linestyle="--" if word else "-", label=label, marker=marker, markersize=5,
@@ -124,8 +126,8 @@ def plot_best(axes: Axes, sweep: Sweep) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch", fontsize=_TEXT)
-    axes.set_ylabel(axis_label(metric), fontsize=_TEXT)
-    axes.legend(title=f"rank: {' '.join(names)}", fontsize=_TEXT - 3, title_fontsize=_TEXT - 3, frameon=False)
+    axes.set_ylabel(literal(axis_label(metric)), fontsize=_TEXT)
+    axes.legend(title=literal(f"rank: {' '.join(names)}"), fontsize=_TEXT - 3, title_fontsize=_TEXT - 3, frameon=False)
 
 
 def _few(places: Sequence[Place]) -> list[tuple[Place, str]]:
@@ -174,7 +176,7 @@ def overview_figure(sweep: Sweep, *, title: bool = True) -> Figure:
         first = first or axes
         plot_axis(axes, effect, sweep)
         if place % columns == 0:
-            axes.set_ylabel(axis_label(sweep.outcomes.metric), fontsize=_TEXT)
+            axes.set_ylabel(literal(axis_label(sweep.outcomes.metric)), fontsize=_TEXT)
         else:
             axes.tick_params(labelleft=False)
         _plain(axes)
@@ -185,7 +187,7 @@ def overview_figure(sweep: Sweep, *, title: bool = True) -> Figure:
     plot_best(curves, sweep)
     _plain(curves)
     if title:
-        figure.suptitle(textwrap.fill(headline(sweep), 120), fontsize=_TEXT + 1)
+        figure.suptitle(textwrap.fill(literal(headline(sweep)), 120), fontsize=_TEXT + 1)
     return figure
 
 
@@ -203,7 +205,8 @@ def save_overview(sweep: Sweep, folder: Path) -> list[Path]:
         "axes": {axis.name: list(axis.levels) for axis in outcomes.axes},
         "runs": [job.run_id for job in outcomes.configurations],
     }
-    stem = f"{outcomes.study}-overview-{outcomes.metric.replace('/', '-')}"
+    words = [file_word(text)[:100] for text in (outcomes.study, outcomes.metric)]
+    stem = f"{words[0] or 'study'}-overview-{words[1]}"
     return save_figure(overview_figure(sweep), folder, stem, origin)
 
 
@@ -217,12 +220,11 @@ def _name_levels(axes: Axes, levels: Sequence[str], *, vertical: bool = False) -
     """Ticks with the levels' names; of many, only some."""
     step = math.ceil(len(levels) / _NAMED)
     places = range(0, len(levels), step)
-    shown = [textwrap.shorten(levels[place], 24, placeholder="…") for place in places]
+    shown = [textwrap.shorten(literal(levels[place]), 24, placeholder="…") for place in places]
     long = max(map(len, shown)) * len(shown) > 26
     axis = axes.yaxis if vertical else axes.xaxis
     axis.set_ticks(list(places), shown)
     for text in axis.get_ticklabels():
-        text.set_parse_math(False)  # a dollar sign in a name is a dollar sign
         text.set_fontsize(_TEXT - 2)
         if long and not vertical:
             text.set(rotation=30, ha="right", rotation_mode="anchor")
