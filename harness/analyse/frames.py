@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.analyse.axes import METHOD, design_of, settings_of
 from harness.analyse.names import name_jobs
-from harness.errors import InputError, near_miss
+from harness.errors import InputError, is_whole, near_miss
 from harness.records import EpochRecord, FoldResult, JobResult
 
 if TYPE_CHECKING:  # imported where a table is made: reading a study needs none
     import pandas as pd
 
+_MOST_EPOCHS = 10_000_000
 _SCALARS = (
     "fold",
     "train_rows",
@@ -91,3 +93,46 @@ def fold_results(text: str, history: Mapping[str, Sequence[float]]) -> tuple[Fol
         FoldResult(history=tuple(sorted(histories.get(scalars["fold"], ()), key=lambda one: one.epoch)), **scalars)
         for scalars in json.loads(text)
     )
+
+
+def require_sound(job: JobResult) -> JobResult:
+    """The job, if every part of it is of the kind that harness records.
+
+    Raises:
+        ValueError: some part is something else; says which.
+    """
+    if not isinstance(job.config, Mapping):
+        raise ValueError("its settings are no mapping")
+    if "seed" in job.config and not is_whole(job.config["seed"]):
+        raise ValueError(f"its seed is {job.config['seed']!r}")
+    if not is_whole(job.epochs, 1, _MOST_EPOCHS):
+        raise ValueError(f"its epochs are {job.epochs}")
+    numbers = [fold.fold for fold in job.folds]
+    if not numbers or len(set(map(str, numbers))) < len(numbers):
+        raise ValueError(f"its folds are numbered {numbers}")
+    for fold in job.folds:
+        _require_sound_fold(fold)
+    return job
+
+
+def _require_sound_fold(fold: FoldResult) -> None:
+    counts: dict[str, Any] = {
+        "train_rows": fold.train_rows,
+        "validation_rows": fold.validation_rows,
+        "distinct_orders": fold.distinct_orders,
+    }
+    words = {"initial": fold.initial_weights_digest, "final": fold.final_weights_digest, "order": fold.order_digest}
+    wrong = [name for name, value in counts.items() if not is_whole(value, 0)]
+    wrong += [f"the digest {name}" for name, value in words.items() if not isinstance(value, str)]
+    wrong += ["fold"] * (not is_whole(fold.fold, 1))
+    wrong += ["seconds"] * (not _is_number(fold.seconds))
+    wrong += ["compile_s"] * (fold.compile_s is not None and not _is_number(fold.compile_s))
+    if wrong:
+        raise ValueError(f"of fold {fold.fold} {', '.join(wrong)} cannot be what was recorded")
+    seen = [record.epoch for record in fold.history]
+    if not seen or seen != list(range(1, len(seen) + 1)):
+        raise ValueError(f"fold {fold.fold} has {len(seen)} epochs, not each once from the first on")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

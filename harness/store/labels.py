@@ -37,7 +37,8 @@ def stored_jobs(store: Store, study: str) -> list[StoredJob]:
             config = json.loads(artifact_text(store, run, GROUP))
         except (OSError, ValueError, MlflowException):  # it was killed before, or is just being opened
             continue
-        found.append(StoredJob(run, {METHOD: run.tags["method"], **config}))
+        if isinstance(config, dict) and "method" in run.tags:
+            found.append(StoredJob(run, {METHOD: run.tags["method"], **config}))
     return found
 
 

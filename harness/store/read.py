@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from harness.analyse.frames import fold_results, study_frame
+from harness.analyse.frames import fold_results, require_sound, study_frame
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult
 from harness.store.connect import Store
@@ -21,6 +22,9 @@ from harness.store.schema import FOLDS, GROUP, HISTORY, PARENT
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What reading something else than harness wrote ends with.
+_SPOILED = (LookupError, ValueError, TypeError, AttributeError, OverflowError, NotImplementedError, OSError)
 
 
 def finished_folds(
@@ -40,10 +44,11 @@ def finished_folds(
     for fold, wanted in hashes.items():
         same = find_runs(store, experiments, kind="fold", fold_hash=wanted)
         finished = [run for run in same if run.status == "FINISHED"]
-        finished.sort(key=lambda run: run.tags[PARENT] != job)  # stable: newest first within each part
+        finished.sort(key=lambda run: run.tags.get(PARENT) != job)  # stable: newest first within each part
         if finished:
-            (result,) = _read_folds(store, finished[0])
-            found[fold] = (result, finished[0].run_id, finished[0].tags[PARENT])
+            with _as_recorded(store, "the store", finished[0].run_id):
+                (result,) = _read_folds(store, finished[0])
+            found[fold] = (result, finished[0].run_id, finished[0].tags.get(PARENT, ""))
     return found
 
 
@@ -64,7 +69,7 @@ def methods_of(store: Store, study: str) -> set[str]:
     """Methods of all jobs that the study has, finished or not."""
     experiment = store.experiments().get(study)
     runs = [] if experiment is None else find_runs(store, [experiment], kind="job")
-    return {run.tags["method"] for run in runs}
+    return {run.tags["method"] for run in runs if "method" in run.tags}
 
 
 def finished_job(store: Store, study: str, job_hash: str, method: str) -> JobResult | None:
@@ -132,9 +137,9 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
         "started": date(min(run.start_time for run in runs)),
         "ended": date(max(run.end_time or run.start_time for run in runs)),
         "training_s": round(sum(fold.seconds for job in jobs for fold in job.folds), 1),
-        "git_commit": sorted({tag["git_commit"] for tag in tags}),
-        "git_dirty": sorted({tag["git_dirty"] for tag in tags}),
-        "seeds": sorted({int(job.config["seed"]) for job in jobs}),
+        "git_commit": sorted({tag.get("git_commit", "unknown") for tag in tags}),
+        "git_dirty": sorted({tag.get("git_dirty", "unknown") for tag in tags}),
+        "seeds": sorted({int(job.config["seed"]) for job in jobs if "seed" in job.config}),
         "versions": sorted(versions),
     }
 
@@ -146,19 +151,49 @@ def unknown_study(study: str, known: Iterable[str]) -> InputError:
     return InputError("STUDY", study, "the name of a study in the store", fix)
 
 
+@contextmanager
+def _as_recorded(store: Store, study: str, run_id: str) -> Iterator[None]:
+    """Tell what cannot be read of a run inside as the run's fault.
+
+    Raises:
+        InputError: a tag or a file is missing, or is not what harness writes there.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        ours = not isinstance(error, _SPOILED) and not type(error).__module__.startswith("mlflow")
+        if ours or store.trouble(error):
+            raise
+        raise _spoiled(study, run_id, f"{type(error).__name__}: {error}") from error
+
+
+def _spoiled(study: str, run_id: str, reason: str) -> InputError:
+    told = " ".join(reason.split())[:200]
+    return InputError(
+        "STUDY",
+        f"{study}, whose run {run_id} cannot be read ({told})",
+        "a study whose finished jobs are as harness recorded them",
+        "restore that run's tags and artifacts, or delete it in MLflow (harness ui)",
+    )
+
+
 def _read_job(store: Store, run: StoredRun) -> JobResult:
     tags = run.tags
-    return JobResult(
-        study=tags["study"],
-        method=tags["method"],
-        config=json.loads(artifact_text(store, run, GROUP)),
-        epochs=int(tags["epochs"]),
-        folds=_read_folds(store, run),
-        dataset_digest=tags["dataset_digest"],
-        folds_digest=tags["folds_digest"],
-        control_of=tags.get("control_of"),
-        run_id=run.run_id,
-    )
+    with _as_recorded(store, tags.get("study", "a study"), run.run_id):
+        job = JobResult(
+            study=tags["study"],
+            method=tags["method"],
+            config=json.loads(artifact_text(store, run, GROUP)),
+            epochs=int(tags["epochs"]),
+            folds=_read_folds(store, run),
+            dataset_digest=tags["dataset_digest"],
+            folds_digest=tags["folds_digest"],
+            control_of=tags.get("control_of"),
+            run_id=run.run_id,
+        )
+        return require_sound(job)
 
 
 def _read_folds(store: Store, run: StoredRun) -> tuple[FoldResult, ...]:

@@ -101,8 +101,8 @@ def alive_process(tags: Mapping[str, str], since: float) -> bool:
         since: its last sign of life where the tags have no heartbeat, in seconds.
     """
     if tags.get("host") != socket.gethostname():
-        return time.time() - float(tags.get("heartbeat", since)) < SILENT_H * 3600
-    pid = int(tags.get("pid", "0"))
+        return time.time() - float(whole_tag(tags, "heartbeat") or since) < SILENT_H * 3600
+    pid = whole_tag(tags, "pid") or 0
     if pid in (0, os.getpid()) or not _exists(pid):
         return False
     process = _process(pid)
@@ -110,6 +110,12 @@ def alive_process(tags: Mapping[str, str], since: float) -> bool:
         return True
     state, started = process
     return state not in _GONE and tags.get("process_start", started) == started
+
+
+def whole_tag(tags: Mapping[str, str], name: str) -> int | None:
+    """A tag that is a number; None where it is missing or something else, which another program may have written."""
+    text = tags.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def close_children(store: Store, experiment: str, parent: str) -> None:
@@ -123,6 +129,8 @@ def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
+        return False
+    except OverflowError:  # no process has such a number
         return False
     except PermissionError:
         return True

@@ -8,7 +8,7 @@ from typing import Any
 from harness.store.connect import Store
 from harness.store.lookup import StoredRun
 from harness.store.read import unknown_study
-from harness.store.runs import alive, find_runs
+from harness.store.runs import alive, find_runs, whole_tag
 from harness.store.schema import PARENT
 
 _STATES = ("finished", "running", "failed", "killed", "interrupted")
@@ -60,10 +60,10 @@ def progress_words(row: dict[str, Any]) -> str:
 
 def _job_row(store: Store, run: StoredRun) -> dict[str, Any]:
     tags, state = run.tags, _state(run)
-    planned = int(tags["folds"]) if "folds" in tags else None  # older stores do not say
+    planned = whole_tag(tags, "folds")  # older stores do not say
     row: dict[str, Any] = {
         **{"job": run.name, "state": state, "folds finished": planned, "of": planned},
-        **{"fold": None, "epoch": None, "epochs": int(tags["epochs"]), "place": tags.get("place")},
+        **{"fold": None, "epoch": None, "epochs": whole_tag(tags, "epochs"), "place": tags.get("place")},
         "started": datetime.fromtimestamp(run.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "seconds": _seconds(run, state),
         "run": run.run_id,
@@ -75,7 +75,10 @@ def _job_row(store: Store, run: StoredRun) -> dict[str, Any]:
     in_hand = [fold for fold in folds if fold.status == "RUNNING"] if state == "running" else []
     if in_hand:
         points = store.client.get_metric_history(in_hand[0].run_id, _EVERY_EPOCH)
-        row |= {"fold": int(in_hand[0].tags["fold"]), "epoch": max((point.step for point in points), default=0)}
+        row |= {
+            "fold": whole_tag(in_hand[0].tags, "fold"),
+            "epoch": max((point.step for point in points), default=0),
+        }
     return row
 
 

@@ -105,7 +105,7 @@ class JobWriter:
     def recorded(self) -> frozenset[str]:
         """Hashes of the job's own folds that are recorded."""
         runs = find_runs(self._store, [self._experiment], **{PARENT: self.run_id})
-        return frozenset(run.tags["fold_hash"] for run in runs if run.status == "FINISHED")
+        return frozenset(run.tags.get("fold_hash", "") for run in runs if run.status == "FINISHED")
 
     def _new_parent(self) -> StoredRun:
         run = self._create(self._job.name, {**self._own_tags(), "kind": "job", **self._job.tags()})
