@@ -7,7 +7,9 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -59,7 +61,13 @@ def contract(loop: Loop, target: str) -> Literal["train", "step"]:
         InputError: its first five arguments are not model, optimizer, loss, x and y, or it asks for one
             that nobody gives.
     """
-    parameters = inspect.signature(loop).parameters.values()
+    try:
+        parameters = inspect.signature(loop).parameters.values()
+    except (TypeError, ValueError) as error:  # of some that are written in C
+        raise InputError(_FIELD, target, "a function whose arguments Python can tell", "wrap it in a def") from error
+    written = inspect.unwrap(loop)
+    if inspect.iscoroutinefunction(written) or inspect.isgeneratorfunction(written):
+        raise InputError(_FIELD, target, "a function that runs when it is called", "make it one without async or yield")
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     free = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     misplaced = [p.name for p in positional[:5] if p.name in _OPTIONS]
@@ -107,7 +115,7 @@ def _module_name(file: Path) -> str:
 
 
 def _load_file(file: Path, place: str) -> ModuleType:
-    if not file.is_file():
+    if not os.path.isfile(file):  # Path.is_file raises on names that no file system takes
         raise InputError(_FIELD, place, "a Python file that exists", "give its path from the working directory")
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
@@ -118,7 +126,9 @@ def _load_file(file: Path, place: str) -> ModuleType:
     try:
         with neighbours_in(file.parent).first():
             spec.loader.exec_module(module)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # exit(), too, is not what importing a loop is to end with
         raise _broken(place, error) from error
     return module
 
@@ -137,10 +147,12 @@ def _at_home(loop: Loop, neighbours: Neighbours) -> Loop:
 def _load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _broken(name, error) from error
 
 
-def _broken(place: str, error: Exception) -> InputError:
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+def _broken(place: str, error: BaseException) -> InputError:
+    reason = traceback.format_exception_only(error)[-1].partition("\n")[0][:200]
     return InputError(_FIELD, f"{place}, which cannot be imported ({reason})", _ALLOWED, "correct the file")

@@ -59,7 +59,7 @@ def investigate(
                 raise
         except SystemExit:
             pass  # the script's own way to end
-        except Exception as raised:
+        except BaseException as raised:  # a class of its own that is no Exception ends a script, too
             frames = traceback.extract_tb(raised.__traceback__)
             first = next((place for place, one in enumerate(frames) if one.filename.startswith(str(path))), 0)
             lines = traceback.format_list(frames[first:]) + traceback.format_exception_only(raised)

@@ -26,6 +26,13 @@ from harness.location import config_folder
 
 # Of settings without a default; that of the others is a callable.
 _EXAMPLES = {"dataset.path": "my_table.csv", "dataset.target": "my_column", "method.target": "my_loops.py:train"}
+# Settings that every job has; `~name` takes one away.
+_NEEDED = (
+    *("dataset", "model", "initializer", "optimizer", "method", "cv", "study", "batch_size", "epochs", "seed"),
+    *("jit_compile", "precision", "class_weight", "loss", "gradient_statistics", "validation_batch_size", "force"),
+    *("on_error", "tracking.uri", "tracking.spool", "tracking.figures"),
+    *("engine.vectorize", "engine.workers", "engine.threads"),
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,11 @@ class _Collector:
         except OmegaConfBaseException as error:
             self.broken = self.broken or error
             return
+        removed = next((name for name in _NEEDED if _missing(settings, name)), None)
+        if removed is not None:
+            fix = f"leave ~{removed} out"
+            self.refused = InputError(removed, "nothing: it was removed", "a setting that is there, be it null", fix)
+            return
         composition = Composition(
             settings=settings,  # type: ignore[arg-type]
             choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
@@ -115,6 +127,13 @@ class _Collector:
     def _require_one_process(self, launcher: str) -> None:
         if launcher != BASIC_LAUNCHER:
             self.refused = _other_launcher(launcher)
+
+
+def _missing(settings: Any, name: str) -> bool:
+    first, _, rest = name.partition(".")
+    if not isinstance(settings, Mapping) or first not in settings:
+        return True
+    return bool(rest) and _missing(settings[first], rest)
 
 
 def _other_launcher(launcher: str) -> InputError:

@@ -34,7 +34,7 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
     try:
         with imports_noted(loop_source(loop) if loop else settings["_target_"]):
             return instantiate(settings, _convert_="all")
-    except HydraException as error:
+    except (HydraException, TypeError) as error:  # the latter of a node that is none: _partial_ is no true or false
         cause = error.__cause__
         if isinstance(cause, InputError):
             raise cause from None
@@ -80,7 +80,11 @@ class Shared:
         own = not all(target.startswith("harness.") for target in targets_in(settings["cv"]))
         key = json.dumps([settings["cv"], settings["dataset"], settings["seed"]], sort_keys=True)
         if own or key not in self._folds:
-            self._folds[key] = tuple(splitter(dataset.strata, dataset.training_rows, settings["seed"]))
+            try:
+                self._folds[key] = tuple(splitter(dataset.strata, dataset.training_rows, settings["seed"]))
+            except TypeError as error:  # an argument that this splitter has not got, or of a type it cannot take
+                allowed = "a splitter that takes the arguments given"
+                raise InputError("cv", settings["cv"]["_target_"], allowed, f"correct cv: {error}") from error
         return self._folds[key]
 
 

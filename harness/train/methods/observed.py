@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +64,23 @@ def _run_once(trainee: Trainee, plan: FoldPlan, loop: Loop, sink: Any, *, xla: b
     trainee.restore(plan.start)
     keras.utils.set_random_seed(plan.seed)  # whatever the loop draws, it draws again in a second run
     assembler = StepAssembler(len(trainee.model.trainable_variables), sink.step, sink.idle, sink.assigned)
-    with Observer(trainee.model, trainee.optimizer, assembler).on():
+    with Observer(trainee.model, trainee.optimizer, assembler).on(), _kept_from_leaving():
         returned = _drive(trainee, plan, loop)
     assembler.finish(read(trainee.state))
     returned = getattr(returned, "history", returned)  # of a keras.callbacks.History
     return Observed(trainee, returned if isinstance(returned, Mapping) else {}, xla)
+
+
+@contextmanager
+def _kept_from_leaving() -> Iterator[None]:
+    """Let a loop end by an error of its own, not take the command with it by ``exit()`` or what is no Exception."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        told = "".join(traceback.format_exception_only(error)).strip()
+        raise RuntimeError(f"the loop left by {told}").with_traceback(error.__traceback__) from None
 
 
 def _drive(trainee: Trainee, plan: FoldPlan, loop: Loop) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import linecache
+import os
 import sys
+import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,21 +38,27 @@ def parts_of(path: Path) -> list[Part]:
 
 
 def _sources(path: Path) -> list[tuple[str, str]]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises on names that no file system takes
         near = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
         raise InputError(_FIELD, str(path), _ALLOWED, f"its folder has {', '.join(near[:5])}" if near else "check it")
-    if path.suffix == ".ipynb":
-        return _cells(path)
-    return [(str(path), path.read_text(encoding="utf-8"))]
+    try:
+        if path.suffix == ".ipynb":
+            return _cells(path)
+        with tokenize.open(path) as file:  # in the encoding that its first lines name
+            return [(str(path), file.read())]
+    except (OSError, SyntaxError, UnicodeDecodeError, LookupError) as error:
+        raise InputError(
+            _FIELD, f"{path}, which cannot be read ({error})", _ALLOWED, "save it again as UTF-8"
+        ) from error
 
 
 def _cells(path: Path) -> list[tuple[str, str]]:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = [one["source"] for one in cells if one["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError) as error:
+        sources = ["".join(source) for source in code]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(_FIELD, str(path), _ALLOWED, "save the notebook again: it is no notebook's JSON") from error
-    sources = ["".join(source) for source in code]
     return [(f"{path}[cell {place}]", _plain(source)) for place, source in enumerate(sources, start=1)]
 
 
@@ -87,11 +95,13 @@ def _compiled(name: str, source: str) -> CodeType:
         return compile(source, name, "exec")
     except SyntaxError as error:
         raise InputError(_FIELD, f"{name}, line {error.lineno}: {error.msg}", _ALLOWED, "correct the line") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # a zero byte, or nested too deeply for the compiler
+        raise InputError(_FIELD, f"{name} ({error or type(error).__name__})", _ALLOWED, "correct the file") from error
 
 
 @contextmanager
 def _as_main(main: ModuleType, path: Path, arguments: Sequence[str]) -> Iterator[None]:
-    kept = sys.modules["__main__"], sys.argv, sys.path[:]
+    kept = sys.modules["__main__"], sys.argv, sys.path[:], os.getcwd()
     sys.modules["__main__"] = main
     sys.argv, sys.path[:] = [str(path), *arguments], [str(path.parent), *sys.path]
     try:
@@ -99,3 +109,4 @@ def _as_main(main: ModuleType, path: Path, arguments: Sequence[str]) -> Iterator
     finally:
         sys.modules["__main__"], sys.argv = kept[0], kept[1]
         sys.path[:] = kept[2]
+        os.chdir(kept[3])
