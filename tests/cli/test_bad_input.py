@@ -261,7 +261,7 @@ def test_a_folder_that_cannot_be_written(
         (("compare", "demo", "--epoch", "first"), "--epoch", "first", "last, best", "--epoch last"),
         (("compare", "demo", "--epoch", "5"), "epoch", "5", "1 to 4", "last"),
         (("compare", "demo", "--margin", "-1"), "margin", "-1", "above 0", ""),
-        (("plan", "--format", "xml"), "--format", "xml", "table or json", "--format json"),
+        (("plan", "--format", "xml"), "--format", "xml", "table, json, csv or md", "--format json"),
         (("ui", "--port", "70000"), "--port", "70000", "1 to 65535", "--port 5000"),
     ],
 )

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
         "not an error.",
     )
     parser.add_argument("key", metavar="KEY", help="the article: iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp")
-    parser.add_argument("--format", default="table", choices=("table", "json", "md"))
+    parser.add_argument("--format", default="table", choices=("table", "json", "csv", "md"))
     parser.add_argument("--write", action="store_true", help="put the table into the article's README.md instead")
     options = parser.parse_args(arguments)
 
@@ -41,6 +41,10 @@ def main(arguments: Sequence[str]) -> int:
         if attribution is not None:
             text["attribution"] = as_dict(attribution)
         print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
+    elif options.format == "csv":
+        from harness.show.row_text import render_rows
+
+        print(render_rows([vars(claim) for claim in claims], "csv"), end="")
     elif options.format == "md":
         from harness.show.claims_text import markdown
 

@@ -117,7 +117,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("b", metavar="B", help="the method to arrive at, e.g. tape_kfold")
     parser.add_argument("--metric", default="val/loss", help="any recorded metric (val/loss)")
     parser.add_argument("--epoch", default="last", help="last, best (each fold's own, optimistic), or a number (last)")
-    parser.add_argument("--format", default="table", choices=("table", "json", "md"), help="of the result (table)")
+    parser.add_argument(
+        "--format", default="table", choices=("table", "json", "csv", "md"), help="of the result (table)"
+    )
     parser.add_argument("--study", help="the study its jobs are recorded in (explain_A_B)")
     parser.add_argument(
         "--permutations",
@@ -184,10 +186,14 @@ def _announce(mixture: Mixture, jobs: Sequence[ResolvedJob], options: argparse.N
 
 def _print(attribution: Attribution, form: str) -> None:
     from harness.cli.terminal.console import stdout_console
-    from harness.show.attribution_text import print_attribution, render_json, render_markdown
+    from harness.show.attribution_text import as_dict, print_attribution, render_json, render_markdown
 
     if form == "table":
         print_attribution(attribution, stdout_console())
+    elif form == "csv":
+        from harness.show.row_text import render_rows
+
+        print(render_rows(as_dict(attribution)["shares"], "csv"), end="", flush=True)
     else:
         print(render_json(attribution) if form == "json" else render_markdown(attribution), end="", flush=True)
 

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the certificate; 0 when all folds are identical within the tolerance, 1 when not."""
     parser = argparse.ArgumentParser(
         prog="harness parity",
-        usage="harness parity A B [--tolerance ABS] [--format table|json] [key=value …]",
+        usage="harness parity A B [--tolerance ABS] [--format table|json|csv|md] [key=value …]",
         description="Train two methods from equal weights, rows and compile mode on every fold and compare them number "
         "by number, with a control from weights moved by one unit in the last place. A and B are methods (fit, tape, "
         "tape_step, …) or file.py:function; what follows are the settings of `harness run`. Exit code 0 when the final "
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--tolerance", type=float, default=0.0, help="largest absolute difference of a weight; default: 0"
     )
-    parser.add_argument("--format", default="table", choices=("table", "json"))
+    parser.add_argument("--format", default="table", choices=("table", "json", "csv", "md"))
     options, overrides = parser.parse_known_args(arguments)
 
     from harness.errors import InputError
@@ -52,6 +52,12 @@ def main(arguments: Sequence[str]) -> int:
     if options.format == "json":
         text = as_dict(options.a, options.b, folds, options.tolerance)
         print(json.dumps(text, indent=2, ensure_ascii=False, allow_nan=False))
+    elif options.format != "table":
+        from harness.show.row_text import render_rows
+
+        rows = as_dict(options.a, options.b, folds, options.tolerance)["folds"]
+        told = [_sentence(options.a, options.b, folds)]
+        print(render_rows(rows, options.format, title=f"{options.a} and {options.b}", sentences=told), end="")
     else:
         _print(options.a, options.b, folds, stdout_console())
     return 0 if all(within(fold, options.tolerance) for fold in folds) else 1
@@ -71,11 +77,13 @@ def _print(a: str, b: str, folds: Sequence[FoldParity], console: Console) -> Non
         rows = "same" if fold.same_rows else "differ or unseen"
         table.add_row(str(fold.fold), weights, *rest, first, rows, f"{fold.control:.2g}")
     console.print(table)
+    console.print(_sentence(a, b, folds), highlight=False)
+
+
+def _sentence(a: str, b: str, folds: Sequence[FoldParity]) -> str:
     same = sum(fold.identical for fold in folds)
     if same == len(folds):
-        sentence = f"{a} and {b} are identical: the final weights of all {len(folds)} folds have the same bits."
-    else:
-        chaotic = all(fold.gaps["weights"].max_abs <= fold.control for fold in folds if not fold.identical)
-        sentence = f"{a} and {b} differ in {len(folds) - same} of {len(folds)} folds"
-        sentence += ", but no more than weights that start one unit in the last place away." if chaotic else "."
-    console.print(sentence, highlight=False)
+        return f"{a} and {b} are identical: the final weights of all {len(folds)} folds have the same bits."
+    chaotic = all(fold.gaps["weights"].max_abs <= fold.control for fold in folds if not fold.identical)
+    sentence = f"{a} and {b} differ in {len(folds) - same} of {len(folds)} folds"
+    return sentence + (", but no more than weights that start one unit in the last place away." if chaotic else ".")

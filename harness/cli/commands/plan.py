@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.cli.jobs.compose import compose
 from harness.cli.jobs.prepare import prepare_jobs
@@ -53,14 +53,25 @@ def main(arguments: Sequence[str]) -> int:
     if form == "json":
         print(json.dumps({"jobs": rows, "programs": compiled.count, "spooled": spool.waiting()}))
         return 0
+    if form != "table":
+        from harness.show.row_text import render_rows
+
+        words = waiting_words(store, spool, jobs[0].spool)
+        told = [_summary(rows, compiled), *([words] if words else [])]
+        print(render_rows(rows, form, title="plan", sentences=told), end="")
+        return 0
     table = Table("study", "job", "folds", "in the store", "epochs to train", "new program")
     for row in rows:
         table.add_row(*(str(row[name]) for name in ("study", "job", "folds", "stored", "epochs")), row["program"] or "")
     stdout_console().print(table)
-    stdout_console().print(f"{len(rows)} jobs, {compiled.count} programs to compile", highlight=False)
+    stdout_console().print(_summary(rows, compiled), highlight=False)
     if words := waiting_words(store, spool, jobs[0].spool):
         stdout_console().print(words, highlight=False, soft_wrap=True)
     return 0
+
+
+def _summary(rows: Sequence[dict[str, Any]], compiled: Compilations) -> str:
+    return f"{len(rows)} jobs, {compiled.count} programs to compile"
 
 
 def _sizes(job: Job) -> tuple[Any, ...]:
@@ -70,14 +81,13 @@ def _sizes(job: Job) -> tuple[Any, ...]:
     return job.batch_size, sorted({(len(fold.train), len(fold.validation)) for fold in job.folds})
 
 
-def _take_format(arguments: list[str]) -> tuple[list[str], str]:
-    """Take ``--format table|json`` out of Hydra's arguments."""
-    form = "table"
+def _take_format(arguments: list[str]) -> tuple[list[str], Literal["table", "json", "csv", "md"]]:
+    """Take ``--format table|json|csv|md`` out of Hydra's arguments."""
     for position, argument in enumerate(arguments):
         if argument == "--format" or argument.startswith("--format="):
             value = argument.partition("=")[2] or "".join(arguments[position + 1 : position + 2])
-            if value not in ("table", "json"):
-                raise InputError("--format", value, "table or json", "use --format json")
+            if value not in ("table", "json", "csv", "md"):
+                raise InputError("--format", value, "table, json, csv or md", "use --format json")
             taken = 1 if "=" in argument else 2
-            return arguments[:position] + arguments[position + taken :], value
-    return arguments, form
+            return arguments[:position] + arguments[position + taken :], value  # type: ignore[return-value]
+    return arguments, "table"

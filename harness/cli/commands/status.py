@@ -20,7 +20,7 @@ _FRAME = 7  # lines of a table besides its rows, and the prompt's
 def main(arguments: Sequence[str]) -> int:
     """Print one row a study, or one row a job; with ``--watch`` again as they change."""
     parser = study_parser("status", "List the store's studies, or a study's jobs and how far they are.", study="?")
-    parser.add_argument("--format", default="table", choices=("table", "json"))
+    parser.add_argument("--format", default="table", choices=("table", "json", "csv", "md"))
     parser.add_argument(
         "--watch",
         action="store_true",
@@ -51,6 +51,12 @@ def main(arguments: Sequence[str]) -> int:
         watch_lines(read, json.dumps if options.format == "json" else _line, console, running=_running)
     elif options.format == "json":
         print(json.dumps({"study": options.study, "rows": read(), "spooled": spool.waiting()}))
+    elif options.format != "table":
+        from harness.show.row_text import render_rows
+
+        words = waiting_words(store, spool, options.spool)
+        told = render_rows(read(), options.format, title=options.study or "studies", sentences=[words] if words else [])
+        print(told, end="")
     else:
         console.print(table(read(), None))
         if words := waiting_words(store, spool, options.spool):

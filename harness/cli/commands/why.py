@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     from harness.errors import InputError
     from harness.why.judging.findings import as_dict
     from harness.why.observing.script import parts_of
-    from harness.why.text import print_verdicts
+    from harness.why.text import headline, print_verdicts
 
     path = Path(options.script)
     parts = parts_of(path.resolve())  # before TensorFlow takes its time
@@ -43,6 +43,12 @@ def main(arguments: Sequence[str]) -> int:
         print(save_text(page, options.html), file=sys.stderr)
     if options.format == "json":
         print(json.dumps(as_dict(found.verdicts), indent=2, ensure_ascii=False, allow_nan=False))
+    elif options.format != "table":
+        from harness.show.row_text import render_rows
+
+        rows = [{"model": one["model"], **row} for one in as_dict(found.verdicts) for row in one["findings"]]
+        told = [headline(verdict) for verdict in found.verdicts]
+        print(render_rows(rows, options.format, title=path.name, sentences=told), end="")
     else:
         print_verdicts(found.verdicts, stdout_console(), path.resolve().parent)
     if found.error is not None:
@@ -57,7 +63,7 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         arguments, own = arguments[:place], arguments[place + 1 :]
     parser = argparse.ArgumentParser(
         prog="harness why",
-        usage="harness why SCRIPT [--steps N] [--stop] [--fit] [--html FILE] [--format table|json] "
+        usage="harness why SCRIPT [--steps N] [--stop] [--fit] [--html FILE] [--format table|json|csv|md] "
         "[-- the script's own arguments]",
         description="Run a training script or notebook as it is, observe every Keras model that it trains, recompute "
         "its steps as fit() would take them, and name what differs, with the line concerned. Exit code 0 with nothing "
@@ -70,7 +76,7 @@ def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--fit", action="store_true", help="train each model by fit() too, on the rows that the script drew"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the lines marked, and the curves")
-    parser.add_argument("--format", default="table", choices=("table", "json"))
+    parser.add_argument("--format", default="table", choices=("table", "json", "csv", "md"))
     options = parser.parse_args(arguments)
     if options.steps < 2:
         parser.error("--steps: at least 2, such as --steps 24")
