@@ -12,13 +12,17 @@ from why.training_scripts import CLASSIFIER, HEAD, LOOP, REGRESSION, line_of, sc
 
 from harness import watch
 
-WRONG = script(CLASSIFIER, LOOP, "print('printed by the script')\n", change=("training=True", "training=False"))
+AWAY = "import os\nos.chdir('/')\nprint('printed by the script')\n"  # its folder is no other file's
+WRONG = script(CLASSIFIER, LOOP, AWAY, change=("training=True", "training=False"))
 
 
-def test_findings_are_json_with_exit_code_1_and_a_page_marks_the_lines(call: Call, tmp_path: Path) -> None:
+def test_findings_are_json_with_exit_code_1_and_a_page_marks_the_lines(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     file, page = tmp_path / "train.py", tmp_path / "page.html"
     file.write_text(WRONG)
-    code, out, err = call("why", str(file), "--format", "json", "--fit", "--html", str(page))
+    code, out, err = call("why", file.name, "--format", "json", "--fit", "--html", page.name)
     assert code == 1
     (model,) = json.loads(out)
     (found,) = model["findings"]
