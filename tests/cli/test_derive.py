@@ -11,7 +11,8 @@ from harness.cli.jobs.compose import Composition, compose
 from harness.errors import InputError
 
 SWEEPS = {
-    "top": ["batch_size=5,7", "epochs=3", "seed=1,2", "jit_compile=true,false", "study=a,'b'", "class_weight=null"],
+    "top": ["batch_size=5,7", "epochs=3", "seed=1,2", "class_weight=null"],
+    "words": ["jit_compile=true,false", "study=a,'b'"],
     "dataset": ["dataset=iris,heart", "dataset.scaling=none,standard"],
     "model": ["model=iris_mlp,mnist_mlp", "model.hidden=[3,4],[5]", "model.dropout=0.1,0.5"],
     "initializer": ["initializer=ones,constant", "epochs=1,2"],

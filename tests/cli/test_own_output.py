@@ -54,7 +54,7 @@ def step(model, optimizer, loss, x, y):
 WAYS = ("python", "kept", "original", "c", "descriptor", "process")
 SETTING = (
     *("dataset=any", "dataset._target_=chatty.data", "model=any", "model._target_=chatty.model"),
-    *("batch_size=8", "epochs=1", "cv.folds=2", "gradient_statistics=false", "tracking.figures=false"),
+    *("batch_size=8", "epochs=1", "cv=holdout", "gradient_statistics=false", "tracking.figures=false"),
 )
 
 

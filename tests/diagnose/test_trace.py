@@ -19,9 +19,9 @@ GALLERY = Path(__file__).parents[2] / "experiments" / "why_loops_differ"
 sys.path.insert(0, str(GALLERY))
 from settings import COMMON, DROPOUT, LOOPS, REGULARISED, target  # noqa: E402
 
-# Each takes seconds: five of six are left to the slow run.
+# Each takes seconds: five of six are left to the slow run, and that of several causes, which tape_kfold below has too.
 _GALLERY = [
-    pytest.param(loop, marks=pytest.mark.slow if place % 6 or loop == "flat_targets" else ())
+    pytest.param(loop, marks=pytest.mark.slow if place % 6 or loop in ("flat_targets", "several_at_once") else ())
     for place, loop in enumerate(LOOPS)
 ]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ from tracing import blamed
 
 from harness.certify.parity import certify
 from harness.data import Dataset
-from harness.diagnose.compare import Trace, trace
+from harness.diagnose.compare import Trace, compare_runs, control
+from harness.diagnose.investigate import Run, investigate
+from harness.diagnose.reference import Reference
 from harness.plan.folds import kfold
 from harness.train.job import Job
 from harness.train.methods.contract import Method
@@ -21,17 +26,27 @@ from harness.train.methods.custom import custom
 LOOPS = Path(__file__).parents[1] / "support" / "shaped_loops.py"
 
 
-def pair(loop: str, data: Dataset, model: Any, *, a: str = "", **changes: Any) -> tuple[Job, Job]:
+def pair(loop: str, data: Dataset, model: Any, *, a: str = "") -> tuple[Job, Job]:
     folds = list(kfold(data.strata, data.training_rows, 0, folds=4)[:1])
     settings = {"optimizer": optimizer("adam"), "batch_size": 16, "dataset": data, "model": model, "folds": folds}
     methods: tuple[Method, Method] = (custom(f"{LOOPS}:{a}") if a else METHODS["fit"](), custom(f"{LOOPS}:{loop}"))
-    first, second = (small_job(method, **(settings | changes)) for method in methods)
+    first, second = (small_job(method, **settings) for method in methods)
     return first, second
 
 
-def traced(loop: str, data: Dataset, model: Any, **changes: Any) -> Trace:
-    first, second = pair(loop, data, model, **changes)
-    return trace(("fit", first), (loop, second), first.folds[0])
+def traced(loop: str, data: Callable[[], Dataset], model: Any, a: str = "") -> Trace:
+    first, reference, run = _first(data, model, a)
+    second = replace(first, method=custom(f"{LOOPS}:{loop}"))
+    runs = (a or "fit", run), (loop, investigate(second, second.folds[0], reference))
+    return compare_runs(*runs, lambda: control(first, first.folds[0], reference))
+
+
+@cache
+def _first(data: Callable[[], Dataset], model: Any, a: str) -> tuple[Job, Reference, Run]:
+    """What several loops are compared with."""
+    first, _ = pair("right", data(), model, a=a)
+    reference = Reference.of(first)
+    return first, reference, investigate(first, first.folds[0], reference)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,7 @@ def traced(loop: str, data: Dataset, model: Any, **changes: Any) -> Trace:
     ],
 )
 def test_a_right_loop_is_blamed_for_nothing_whatever_the_shape(loop: str, data: Any, model: Any) -> None:
-    found = traced(loop, data(), model)
+    found = traced(loop, data, model)
     assert blamed(found) == set()
     assert found.unexplained == ()
 
@@ -69,14 +84,14 @@ def test_a_right_loop_is_blamed_for_nothing_whatever_the_shape(loop: str, data: 
     ],
 )
 def test_a_wrong_loop_is_blamed_for_what_is_wrong(loop: str, data: Any, model: Any, causes: set[str]) -> None:
-    found = traced(loop, data(), model)
+    found = traced(loop, data, model)
     assert blamed(found) == causes
     assert found.unexplained == ()
 
 
 @pytest.mark.slow
 def test_outputs_that_are_weighted_are_told() -> None:
-    found = traced("weighs_outputs", models.several(), models.functional)
+    found = traced("weighs_outputs", models.several, models.functional)
     assert blamed(found) == {"loss_weights"}
     assert found.unexplained == ()
     assert any("kind by 2, rare by 0, size by 1" in difference.cause.evidence for difference in found.differences)
@@ -87,7 +102,7 @@ def test_outputs_that_are_weighted_are_told() -> None:
     ("loop", "causes"), [("weighs_them_so_too", set()), ("weighs_them_otherwise", {"loss_weights"})]
 )
 def test_two_loops_that_weigh_outputs_are_told_apart_by_the_weights(loop: str, causes: set[str]) -> None:
-    found = traced(loop, models.several(), models.functional, a="weighs_outputs")
+    found = traced(loop, models.several, models.functional, a="weighs_outputs")
     assert blamed(found) == causes
     assert found.unexplained == ()
 

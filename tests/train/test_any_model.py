@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from harness.data import Dataset
 from harness.engine.in_process import cross_validate
 from harness.errors import InputError
 from harness.plan.folds import kfold
+from harness.records import FoldResult
 from harness.train.job import Job, build
 from harness.train.precision import model_in, optimizer_in
 
@@ -37,6 +39,14 @@ def job(method: str, data: Dataset, model: Any, **changes: Any) -> Job:
     return small_job(METHODS[method](), dataset=data, folds=folds, model=model, **(usual | changes))
 
 
+@cache
+def trained(method: str, shape: str, jit: bool = False) -> FoldResult:
+    """The fold of a shape by a method, trained once for all tests that look at it."""
+    make, model = SHAPES[shape]
+    (result,) = cross_validate(job(method, make(), model, jit_compile=jit))
+    return result
+
+
 def cases() -> list[Any]:
     return [
         pytest.param(shape, jit, id=f"{shape}-{'xla' if jit else 'plain'}",
@@ -48,12 +58,10 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize(("shape", "jit"), cases())
 def test_tapes_end_with_the_bits_of_fit_whatever_the_shape(shape: str, jit: bool) -> None:
-    make, model = SHAPES[shape]
-    data = make()
-    (reference,) = cross_validate(job("fit", data, model, jit_compile=jit))
+    reference = trained("fit", shape, jit)
     assert reference.final_weights_digest != reference.initial_weights_digest
     for method in ("tape_step", "tape"):
-        (ours,) = cross_validate(job(method, data, model, jit_compile=jit))
+        ours = trained(method, shape, jit)
         assert ours.final_weights_digest == reference.final_weights_digest, method
         assert set(ours.history[0].metrics) == set(reference.history[0].metrics), method
         for name in reference.history[0].metrics:
@@ -62,20 +70,20 @@ def test_tapes_end_with_the_bits_of_fit_whatever_the_shape(shape: str, jit: bool
 
 
 def test_each_output_has_its_numbers_as_keras_names_them() -> None:
-    (result,) = cross_validate(job("tape", models.several(), models.functional))
+    result = trained("tape", "dicts")
     losses = {f"{part}/{name}loss" for part in ("train", "val") for name in ("", "kind_", "rare_", "size_")}
     metrics = {f"{part}/{name}" for part in ("train", "val") for name in ("kind_accuracy", "rare_accuracy", "size_mae")}
     names = set(result.history[0].metrics)
     assert losses | metrics == {name for name in names if name.startswith(("train/", "val/"))}
-    (result,) = cross_validate(job("fit", models.several(by="tuple"), models.subclassed_several))
+    result = trained("fit", "class_of_tuples")
     assert {"train/output_1_loss", "val/output_3_mae"} <= set(result.history[0].metrics)
-    (result,) = cross_validate(job("fit", models.several(by="tuple"), models.functional))
+    result = trained("fit", "tuples")
     assert {"train/kind_head_loss", "val/size_head_mae"} <= set(result.history[0].metrics)
 
 
 def test_class_weights_of_one_output_and_half_precision_keep_the_bits() -> None:
     data = models.several()
-    plain = cross_validate(job("fit", data, models.functional))[0].final_weights_digest
+    plain = trained("fit", "dicts").final_weights_digest
     changes = [
         {"class_weight": {"rare": {1: 4.0}}},
         {"model": model_in("mixed_float16", models.subclassed_several),
@@ -92,7 +100,7 @@ def test_a_step_of_the_models_own_is_what_fit_does() -> None:
     first, last = result.history[0].metrics, result.history[-1].metrics
     assert first["train/steps"] < last["train/steps"] == 2 * first["train/steps"]
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "grad/norm/mean"} <= set(last)
-    plain = cross_validate(job("fit", table(), models.subclassed))[0]
+    plain = trained("fit", "subclassed")
     assert plain.initial_weights_digest == result.initial_weights_digest
     assert plain.final_weights_digest != result.final_weights_digest
 
