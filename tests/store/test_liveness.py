@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Call, client, rows, run_harness, runs
+from command_line import SMALL, Call, client, rows, runs
 from programs import Program
 
 COMMAND = ("run", "study=shared", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
@@ -48,23 +46,11 @@ def doomed() -> Iterator[Another]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, blank: Path) -> Path:
-    """A store in which the command has trained. Only to be copied."""
-    folder = tmp_path_factory.mktemp("trained") / "store"
-    shutil.copytree(blank, folder)
-    code, _, err = run_harness(*COMMAND, store=folder)
-    assert code == 0, err
-    return folder
-
-
 @pytest.fixture
-def parent(trained: Path, store: Path) -> str:
+def parent(call: Call, store: Path) -> str:
     """The run of a job that some process has all but finished, and not closed."""
-    shutil.copytree(trained, store, dirs_exist_ok=True)
-    with closing(sqlite3.connect(store / "mlflow.db")) as connection, connection:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(f"update {table} set {column} = replace({column}, ?, ?)", [str(trained), str(store)])
+    code, _, err = call(*COMMAND)
+    assert code == 0, err
     (run,) = runs(store, "job")
     client(store).update_run(run.info.run_id, status="RUNNING")
     return str(run.info.run_id)

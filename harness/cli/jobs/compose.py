@@ -71,7 +71,8 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
         try:
             with deriving(collector.relatives, collector.taken):
                 hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(collector.take)()
-        except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last of flags that do not combine
+        # A ValueError is of flags that do not combine, an OSError of a name longer than a file's can be.
+        except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
             raise collector.refused or _input_error(error) from error
     if collector.refused:
         raise collector.refused
