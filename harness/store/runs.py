@@ -101,7 +101,8 @@ def alive_process(tags: Mapping[str, str], since: float) -> bool:
         since: its last sign of life where the tags have no heartbeat, in seconds.
     """
     if tags.get("host") != socket.gethostname():
-        return time.time() - float(whole_tag(tags, "heartbeat") or since) < SILENT_H * 3600
+        beaten = whole_tag(tags, "heartbeat")
+        return time.time() - (since if beaten is None else beaten) < SILENT_H * 3600
     pid = whole_tag(tags, "pid") or 0
     if pid in (0, os.getpid()) or not _exists(pid):
         return False
