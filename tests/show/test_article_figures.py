@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -51,7 +49,6 @@ COMBINATIONS = {
 }
 
 
-Drawn = tuple[Path, list[Path], list[str]]
 COMPLETE = [key for key in KEYS if is_complete(find_article(key))]
 
 
@@ -88,27 +85,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Article]:
     return articles
 
 
-@pytest.fixture(scope="module")
-def drawn(made: dict[str, Article], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Drawn]:
-    """Draws an article's figures once for all tests that look at them: folder, files, what is missing."""
-
-    @cache
-    def draw(key: str) -> Drawn:
-        folder = tmp_path_factory.mktemp(key) / "new" / "folder"
-        return folder, *draw_article(made[key], folder)
-
-    return draw
-
-
 @pytest.mark.parametrize("key", KEYS)
-def test_every_figure_is_drawn_with_its_origin(
-    key: str, made: dict[str, Article], drawn: Callable[[str], Drawn]
-) -> None:
-    folder, files, missing = drawn(key)
+def test_every_figure_is_drawn_with_its_origin(key: str, made: dict[str, Article], tmp_path: Path) -> None:
+    files, missing = draw_article(made[key], tmp_path / "new" / "folder")
     assert missing == []
     assert {file.stem for file in files} == FIGURES[key]
-    assert sorted(files) == sorted(folder.iterdir())
+    assert sorted(files) == sorted((tmp_path / "new" / "folder").iterdir())
     for stem in FIGURES[key]:
+        folder = tmp_path / "new" / "folder"
         assert (folder / f"{stem}.png").read_bytes().startswith(PNG_MAGIC)
         assert "<svg" in (folder / f"{stem}.svg").read_text()
         origin = json.loads((folder / f"{stem}.json").read_text())
@@ -125,17 +109,15 @@ def test_every_figure_is_drawn_with_its_origin(
             assert job["run_id"].startswith((job["method"], job["control_of"] or "-"))
 
 
-def test_pictures_of_data_and_network_name_their_own_files(drawn: Callable[[str], Drawn]) -> None:
-    folder, _, _ = drawn("mnist_kfold")
+def test_pictures_of_data_and_network_name_their_own_files(made: dict[str, Article], tmp_path: Path) -> None:
+    draw_article(made["mnist_kfold"], tmp_path)
     for stem, file in (("digits", "results/digits.npz"), ("network", "results/model.json")):
-        assert json.loads((folder / f"{stem}.json").read_text())["data"] == [file]
+        assert json.loads((tmp_path / f"{stem}.json").read_text())["data"] == [file]
 
 
 @pytest.mark.parametrize("key", ["iris_parity", "mnist_kfold"])
-def test_the_same_results_give_the_same_bytes(
-    key: str, made: dict[str, Article], drawn: Callable[[str], Drawn], tmp_path: Path
-) -> None:
-    first, second = drawn(key)[1], draw_article(made[key], tmp_path)[0]
+def test_the_same_results_give_the_same_bytes(key: str, made: dict[str, Article], tmp_path: Path) -> None:
+    first, second = (draw_article(made[key], tmp_path / name)[0] for name in ("one", "two"))
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
