@@ -77,7 +77,7 @@ def test_a_store_locked_while_a_job_trains(store: Path, tmp_path: Path) -> None:
     wait_for(tmp_path / "waiting", process)
     with locked(store):
         (tmp_path / "go").touch()
-        while "4 wait for the store" not in process.said[1]:  # of six folds, one was recorded before
+        while "the store does not answer" not in process.said[1]:  # of six folds, one was recorded before
             assert process.poll() is None, process.said
             time.sleep(0.1)
     out, told = process.communicate(timeout=300)
