@@ -11,6 +11,7 @@ WORKERS ?= 2
 
 VENV := .venv
 BENCH_LOCK := experiments/speed/requirements.lock
+ENGINES_LOCK := requirements-engines.lock
 READY := $(VENV)/.complete
 PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input
 
@@ -18,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-slow bench bench-extra ui lock clean help
+.PHONY: study test test-slow bench bench-extra engines-extra ui lock clean help
 
 study: $(READY)  ## train the default study by fit() and by tapes, compare them (a few minutes)
 	$(VENV)/bin/harness run experiment=quickstart
@@ -38,6 +39,9 @@ bench: $(READY)  ## speed of tape loops, folds and sweeps against fit(), JAX and
 bench-extra: $(READY)  ## JAX and PyTorch for `make bench`: once, minutes, 6 GB
 	$(PIP) install --require-hashes --no-build-isolation --use-pep517 -r $(BENCH_LOCK)
 
+engines-extra: $(READY)  ## Ray and submitit for engine=ray, submitit_local and submitit_slurm (once, 300 MB)
+	$(PIP) install --require-hashes --no-build-isolation --use-pep517 -r $(ENGINES_LOCK)
+
 ui: $(READY)  ## MLflow's web interface on the recorded studies
 	$(VENV)/bin/harness ui
 
@@ -47,6 +51,9 @@ lock:  ## resolve requirements.lock again; newest versions with LOCK_FLAGS=--upg
 	  --generate-hashes --group dev --extra postgres $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --extra bench --constraint requirements.lock --output-file $(BENCH_LOCK) pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --extra ray --extra submitit --constraint requirements.lock \
+	  --output-file $(ENGINES_LOCK) pyproject.toml
 
 clean:  ## remove the environment and all caches; recorded studies in mlruns/ stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ import pytest
 from command_line import SMALL, Call, finished_folds, history, refused, run_harness, runs
 from unit_outcomes import outcome
 
+from harness.engine.by_joblib import by_joblib
 from harness.engine.workers import Unit, WorkerDeathError, Workers
 from harness.plan.identity import in_lanes
 from harness.records import FoldResult
@@ -30,7 +31,7 @@ def through_workers(folder: Path, jobs: int, folds: int, **special: str) -> tupl
     work = {"folder": str(folder), "folds": {int(name[1:]): what for name, what in special.items()}}
     units = [Unit(owner, owner * folds + fold, work) for owner in range(jobs) for fold in range(folds)]
     said: list[str] = []
-    workers = Workers(units, outcome, 2, said.append)
+    workers = Workers(units, by_joblib(units, outcome, 2, said.append))
     try:
         return [workers.results(owner) for owner in range(jobs)], said
     finally:

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from harness.cli.jobs.derive import BASIC_LAUNCHER, Relatives, deriving
+from harness.cli.jobs.launchers import LAUNCHERS, engine_words
 from harness.errors import InputError, near_miss, proposal, shell_word
 from harness.location import config_folder
 
@@ -62,7 +63,7 @@ def compose(arguments: Sequence[str]) -> list[Composition]:
         InputError: an unknown option or key, a wrong type, a bad interpolation, another launcher than Hydra's own.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hand us the exception instead of printing it
-    sys.argv = ["harness", *arguments]
+    sys.argv = ["harness", *engine_words(arguments)]
     _complete_without_subcommand()
     # Hydra insists on a folder to write to; composing is to leave nothing behind.
     with tempfile.TemporaryDirectory() as scratch:
@@ -142,7 +143,8 @@ def _other_launcher(launcher: str) -> InputError:
         "hydra/launcher",
         launcher,
         "basic: one command runs all jobs, so that it checks them first and records them by one writer",
-        f"leave hydra/launcher out; for more processes {proposal('engine', 'local')}",
+        f"leave hydra/launcher out; for more processes {proposal('engine', 'local')}, for more machines "
+        f"{proposal('engine', 'ray')} or {proposal('engine', 'submitit_slurm')}",
     )
 
 
@@ -198,6 +200,8 @@ def _unknown_key(key: str, text: str) -> InputError:
 def _unknown_option(error: MissingConfigException) -> InputError:
     group, _, option = str(error.missing_cfg_file).rpartition("/")
     options = [name for name in (error.options or []) if not name.startswith("_")]
+    if group == "hydra/launcher":
+        options = sorted({*options, *LAUNCHERS})
     if not options:
         return InputError(group or "configuration", option, "a configuration that exists", "check the name")
     return InputError(group, option, ", ".join(sorted(options)), near_miss(option, options))

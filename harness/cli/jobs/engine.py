@@ -2,41 +2,94 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from harness.errors import InputError, proposal, require_whole
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # read by TensorFlow when it starts
+KINDS = ("local", "ray", "submitit")
+# In each worker, as here: what chooses kernels and devices, which round differently, and how much is said.
+_VARIABLES = (_THREADS, "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how the folds of a command train.
+
+    Attributes:
+        kind: ``local``, in this process or others of this machine; ``ray``; ``submitit``.
+        vectorize: whether many folds train as one program.
+        workers: at once; None: as many as there is room for.
+        settings: all of them, as configured.
+    """
+
+    kind: str
+    vectorize: bool | str
+    workers: int | None
+    settings: Mapping[str, Any]
+
+    @property
+    def alone(self) -> bool:
+        """Whether all trains in this process."""
+        return self.kind == "local" and self.workers == 1
+
+
+def engine_of(settings: Mapping[str, Any]) -> Engine:
+    """The engine that checked settings name."""
+    workers = settings["workers"]
+    if settings["kind"] == "local" and workers is None:
+        workers = cores()
+    return Engine(settings["kind"], settings["vectorize"], workers, settings)
 
 
 def require_engine(settings: Mapping[str, Any]) -> None:
-    """Refuse engine settings out of range.
+    """Refuse engine settings out of range, and an engine that is not installed.
 
     Raises:
         InputError: one is.
     """
-    vectorize = settings["vectorize"]
+    kind, vectorize = settings["kind"], settings["vectorize"]
+    if kind not in KINDS:
+        raise InputError(
+            "engine.kind", kind, ", ".join(KINDS), f"leave it out, or choose {proposal('engine', 'local')}"
+        )
     if vectorize != "auto" and not isinstance(vectorize, bool):
         example = f"for instance {proposal('engine.vectorize', 'auto')}"
         raise InputError("engine.vectorize", vectorize, "auto, true or false", example)
     for name in ("workers", "threads"):
         if settings[name] is not None:
-            require_whole(f"engine.{name}", settings[name], 1, 512)
-    workers = worker_count(settings)
-    if vectorize is True and workers > 1:
+            require_whole(f"engine.{name}", settings[name], 1, 512 if kind == "local" else 100_000)
+    engine = engine_of(settings)
+    if vectorize is True and not engine.alone:
+        received = f"workers={engine.workers}" if kind == "local" else f"kind={kind}"
         raise InputError(
             "engine.vectorize",
-            f"true with engine.workers={workers}",
+            f"true with engine.{received}",
             "folds as lanes of one program, or in worker processes",
             f"{proposal('engine.workers', 1)}, or {proposal('engine.vectorize', 'auto')}",
         )
+    if kind != "local":
+        _require_far(settings)
 
 
-def worker_count(settings: Mapping[str, Any]) -> int:
-    """How many processes train."""
-    return _cores() if settings["workers"] is None else int(settings["workers"])
+def _require_far(settings: Mapping[str, Any]) -> None:
+    kind = settings["kind"]
+    gpus = settings.get("gpus", 0)
+    fraction = isinstance(gpus, (int, float)) and not isinstance(gpus, bool) and math.isfinite(gpus)
+    if not fraction or gpus < 0 or (gpus > 1 and gpus != int(gpus)):
+        raise InputError("engine.gpus", gpus, "0, a fraction of a GPU, or a whole number", proposal("engine.gpus", 0.5))
+    address = settings.get("address")
+    if address is not None and (not isinstance(address, str) or not address):
+        raise InputError("engine.address", address, "host:port, or auto", proposal("engine.address", "auto"))
+    if find_spec(kind) is None:
+        raise InputError(
+            "engine", kind, f"an engine that is installed: {kind} is not", f"pip install 'tape-harness[{kind}]'"
+        )
 
 
 def share_threads(settings: Mapping[str, Any]) -> None:
@@ -46,12 +99,18 @@ def share_threads(settings: Mapping[str, Any]) -> None:
     (``engine.threads``) the same results come out.
     """
     require_engine(settings)
-    threads, workers = settings["threads"], worker_count(settings)
-    if threads is None and workers > 1 and not os.environ.get(_THREADS):
-        threads = max(1, _cores() // workers)
+    engine, threads = engine_of(settings), settings["threads"]
+    if threads is None and not engine.alone and not os.environ.get(_THREADS):
+        threads = max(1, cores() // (engine.workers or 1)) if engine.kind == "local" else 1
     if threads is not None:
         os.environ[_THREADS] = str(threads)
 
 
-def _cores() -> int:
+def worker_variables() -> dict[str, str]:
+    """Variables of the environment that a worker elsewhere is to have as this process has them."""
+    return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

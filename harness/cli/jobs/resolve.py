@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from harness.cli.jobs.compose import Composition
-from harness.cli.jobs.engine import require_engine, worker_count
+from harness.cli.jobs.engine import Engine, engine_of, require_engine
 from harness.cli.jobs.job_rules import require_fitting, require_method, try_building
 from harness.cli.jobs.make import Shared, make, targets_in
 from harness.cli.jobs.names import named
@@ -48,10 +48,9 @@ class ResolvedJob:
     description: JobDescription
     force: bool
     tracking_uri: str | None
-    spool: str | None = None
-    vectorize: bool | str = False
-    workers: int = 1
-    composition: Composition | None = None
+    spool: str | None
+    composition: Composition
+    engine: Engine
     on_error: str = "continue"
 
 
@@ -107,9 +106,9 @@ def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
             stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
     require_method(job, shared.built[signature])
     described = _describe(composition, dataset, folds)
-    where, engine = settings["tracking"], settings["engine"]
-    return ResolvedJob(job, described, settings["force"], where["uri"], where["spool"], engine["vectorize"],
-                       worker_count(engine), composition, settings["on_error"])  # fmt: skip
+    where, engine = settings["tracking"], engine_of(settings["engine"])
+    return ResolvedJob(job, described, settings["force"], where["uri"], where["spool"], composition, engine,
+                       settings["on_error"])  # fmt: skip
 
 
 def _model_factory(settings: Mapping[str, Any]) -> Callable[..., Any]:

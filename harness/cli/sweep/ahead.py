@@ -14,8 +14,9 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.cli.jobs.resolve import ResolvedJob
+from harness.cli.sweep.elsewhere import finished
 from harness.engine.lanes import Ahead
-from harness.engine.workers import Unit, WorkerDeathError, Workers
+from harness.engine.workers import Unit, UnitError, Workers
 from harness.plan.identity import JobIdentity, in_lanes
 from harness.records import FoldResult
 from harness.store.connect import Store
@@ -50,24 +51,24 @@ class FoldsAhead:
         spool: Spool,
         quiet: Callable[[], None] = lambda: None,
     ) -> None:
-        workers = jobs[0].workers
-        self.allowed = workers == 1 and _allowed(jobs, store)
+        engine = jobs[0].engine
+        self.allowed = engine.alone and _allowed(jobs, store)
         self._known, self._jobs, self._spool = known, jobs, spool
         self._spooled: dict[int, SpooledJob] = {}
         self._ahead: Ahead | Workers | None = None
         if self.allowed:
             missing = [(job.job, frozenset(self._missing(job))) for job in jobs]
-            always = jobs[0].vectorize is True
+            always = jobs[0].engine.vectorize is True
             self._ahead = Ahead(missing, programs, always=always, say=say, quiet=quiet, keep=self._keep)
-        elif workers > 1:
-            from harness.cli.sweep.unit import train_unit
-
+        elif not engine.alone:
             units = [
-                Unit(owner, fold, job.composition) for owner, job in enumerate(jobs) for fold in self._missing(job)
+                Unit(owner, fold, job.composition, job.description.identity.folds[fold])
+                for owner, job in enumerate(jobs)
+                for fold in self._missing(job)
             ]
-            self._ahead = Workers(units, train_unit, min(workers, max(1, len(units))), say, self._keep)
+            self._ahead = Workers(units, finished(engine, units, say), self._keep)
 
-    def results(self, owner: int) -> Mapping[int, FoldResult | WorkerDeathError]:
+    def results(self, owner: int) -> Mapping[int, FoldResult | UnitError]:
         """Of the folds of a job that were trained ahead, by number."""
         return {} if self._ahead is None else self._ahead.results(owner)
 
@@ -113,8 +114,8 @@ class FoldsAhead:
 
 def _allowed(jobs: Sequence[ResolvedJob], store: Store) -> bool:
     """Where nobody asked: in studies of one method only, in which no bits are compared."""
-    if jobs[0].vectorize != "auto":
-        return jobs[0].vectorize is True
+    if jobs[0].engine.vectorize != "auto":
+        return jobs[0].engine.vectorize is True
     methods: dict[str, set[str]] = {}
     for job in jobs:
         methods.setdefault(job.description.study, set()).add(job.description.method)

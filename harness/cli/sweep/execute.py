@@ -28,7 +28,7 @@ from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_output
 from harness.cli.terminal.waiting import sync_command
 from harness.engine.in_process import cross_validate
-from harness.engine.workers import WorkerDeathError
+from harness.engine.workers import UnitError
 from harness.errors import InputError, message
 from harness.records import EpochRecord, FoldResult
 from harness.store.condition import StoreTroubleError
@@ -215,7 +215,7 @@ def _train(
     found: dict[int, FoldResult],
     record: JobRecord,
     sweep: Sweep,
-    ahead: Mapping[int, FoldResult | WorkerDeathError],
+    ahead: Mapping[int, FoldResult | UnitError],
 ) -> tuple[FoldResult, ...]:
     job, progress = resolved.job, sweep.progress
 
@@ -244,9 +244,9 @@ def _train(
             for epoch in result.history:
                 progress.epoch(result.fold, epoch)
             on_fold(result)
-        for died in ahead.values():
-            if isinstance(died, WorkerDeathError):
-                raise died
+        for lost in ahead.values():
+            if isinstance(lost, UnitError):
+                raise lost
         return cross_validate(
             job,
             finished=found | _trained(ahead),
@@ -257,5 +257,5 @@ def _train(
         )
 
 
-def _trained(ahead: Mapping[int, FoldResult | WorkerDeathError]) -> dict[int, FoldResult]:
+def _trained(ahead: Mapping[int, FoldResult | UnitError]) -> dict[int, FoldResult]:
     return {fold: result for fold, result in ahead.items() if isinstance(result, FoldResult)}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import traceback
 from contextlib import redirect_stderr
 from dataclasses import replace
 
 from harness.cli.jobs.compose import Composition
-from harness.cli.terminal.own_code import own_output
+from harness.cli.terminal.own_code import own_line, own_output
 from harness.cli.terminal.quiet import quiet_tensorflow
+from harness.engine.workers import TrainingError
+from harness.errors import InputError
 from harness.records import FoldResult
 
 quiet_tensorflow()
@@ -34,3 +37,20 @@ def train_unit(composition: Composition, fold: int) -> FoldResult:
         chosen = [one for one in job.folds if one.number == fold]
         (result,) = cross_validate(replace(job, folds=chosen), programs=_PROGRAMS)
     return result
+
+
+def train_unit_far(composition: Composition, fold: int) -> FoldResult:
+    """`train_unit`, where what goes wrong is not to be tried again beside the user.
+
+    Raises:
+        TrainingError: training raised one.
+    """
+    try:
+        return train_unit(composition, fold)
+    except InputError as error:
+        raise TrainingError(str(error)) from error
+    except Exception as error:
+        place, first = own_line(error), next(iter(str(error).splitlines()), "")
+        failed = TrainingError(f"{type(error).__name__}: {first}" + (f" ({place})" if place else ""))
+        failed.add_note("".join(traceback.format_exception(error)))
+        raise failed from None
