@@ -21,6 +21,29 @@ HYDRA_WORDS = [
         ("hydra/launcher=ray", "hydra.launcher.ray.init.address=auto", "hydra.launcher.ray.remote.num_gpus=0.5"),
         {"kind": "ray", "address": "auto", "gpus": 0.5},
     ),
+    (
+        (
+            "hydra/launcher=submitit_slurm",
+            "hydra.launcher.cpus_per_task=2",
+            "hydra.launcher.partition=short",
+            "hydra.launcher.array_parallelism=4",
+            "hydra.launcher.gres=gpu:1",
+        ),
+        {
+            "kind": "submitit",
+            "cluster": "slurm",
+            "threads": 2,
+            "workers": 4,
+            "parameters": {
+                "partition": "short",
+                "account": None,
+                "qos": None,
+                "constraint": None,
+                "mem_gb": None,
+                "gres": "gpu:1",
+            },
+        },
+    ),
 ]
 
 
@@ -57,6 +80,12 @@ def everything_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("setting", "field"),
     [
+        ("engine=submitit_slurm engine.cluster=pbs", "engine.cluster"),
+        ("engine=submitit_local engine.wait=1", "engine.wait"),
+        ("engine=submitit_slurm engine.timeout_min=0", "engine.timeout_min"),
+        ("engine=submitit_slurm engine.gpus=0.5", "engine.gpus"),
+        ("engine=submitit_slurm engine.folder=3", "engine.folder"),
+        ("engine=submitit_slurm engine.parameters=fast", "engine.parameters"),
         ("engine.gpus=1.5", "engine.gpus"),
         ("engine.gpus=-1", "engine.gpus"),
         ("engine.gpus=nan", "engine.gpus"),
@@ -66,7 +95,8 @@ def everything_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_settings_out_of_range(setting: str, field: str) -> None:
-    (job,) = compose([*SMALL, "engine=ray", setting])
+    words = setting.split() if " " in setting else ["engine=ray", setting]
+    (job,) = compose([*SMALL, *words])
     with pytest.raises(InputError) as error:
         require_engine(job.settings["engine"])
     assert error.value.field == field
@@ -84,11 +114,12 @@ def test_a_fold_far_away_has_as_many_threads_as_it_has_here(
     assert not engine_of(job.settings["engine"]).alone
 
 
-@pytest.mark.parametrize("package", ["ray"])
+@pytest.mark.parametrize("package", ["ray", "submitit_local"])
 def test_an_engine_that_is_not_installed(
     package: str, call: Call, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.cli.jobs.engine.find_spec", lambda name: None)
     answer = call("run", *SMALL, f"hydra/launcher={package}")
-    refused(answer, "engine", package, "an engine that is installed", f"pip install 'tape-harness[{package}]'")
+    extra = package.partition("_")[0]
+    refused(answer, "engine", extra, "an engine that is installed", f"pip install 'tape-harness[{extra}]'")
     assert not fresh.exists()

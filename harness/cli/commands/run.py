@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     compared = True
     # Where nothing finished, now or before, the summary says why; that there is nothing to compare is no news.
     for study in (
-        dict.fromkeys(job.description.study for job in jobs) if outcome.finished and not outcome.waiting else ()
+        dict.fromkeys(job.description.study for job in jobs)
+        if outcome.finished and not outcome.waiting and not outcome.out
+        else ()
     ):
         try:
             with store.plain_errors():

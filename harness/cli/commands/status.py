@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.terminal.study_arguments import study_parser
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from harness.store.connect import Store
 
 Rows = Sequence[dict[str, Any]]
 
@@ -58,10 +61,24 @@ def main(arguments: Sequence[str]) -> int:
         told = render_rows(read(), options.format, title=options.study or "studies", sentences=[words] if words else [])
         print(told, end="")
     else:
-        console.print(table(read(), None))
+        submitted = _submitted(store, options.study)
+        try:
+            console.print(table(read(), None))
+        except InputError:  # no run of it yet
+            if not submitted:
+                raise
+        if submitted:
+            console.print(submitted, highlight=False, soft_wrap=True)
         if words := waiting_words(store, spool, options.spool):
             console.print(words, highlight=False, soft_wrap=True)
     return 0
+
+
+def _submitted(store: Store, study: str | None) -> str:
+    """How far the folds of a study are that are submitted; empty where none is."""
+    from harness.cli.sweep.submitted import submitted_words
+
+    return submitted_words(store, study) if study else ""
 
 
 def _running(row: dict[str, Any]) -> bool:

@@ -42,7 +42,7 @@ class Engine:
 def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The engine that checked settings name."""
     workers = settings["workers"]
-    if settings["kind"] == "local" and workers is None:
+    if settings["kind"] in ("local", "submitit") and workers is None:
         workers = cores()
     return Engine(settings["kind"], settings["vectorize"], workers, settings)
 
@@ -86,10 +86,29 @@ def _require_far(settings: Mapping[str, Any]) -> None:
     address = settings.get("address")
     if address is not None and (not isinstance(address, str) or not address):
         raise InputError("engine.address", address, "host:port, or auto", proposal("engine.address", "auto"))
+    if kind == "submitit":
+        _require_batch(settings)
     if find_spec(kind) is None:
         raise InputError(
             "engine", kind, f"an engine that is installed: {kind} is not", f"pip install 'tape-harness[{kind}]'"
         )
+
+
+def _require_batch(settings: Mapping[str, Any]) -> None:
+    for name, allowed in {"cluster": "local or slurm", "wait": "true or false"}.items():
+        good = settings[name] in ("local", "slurm") if name == "cluster" else isinstance(settings[name], bool)
+        if not good:
+            example = proposal(f"engine.{name}", "slurm" if name == "cluster" else False)
+            raise InputError(f"engine.{name}", settings[name], allowed, f"for instance {example}")
+    require_whole("engine.timeout_min", settings["timeout_min"], 1)
+    require_whole("engine.gpus", settings["gpus"], 0)
+    folder, parameters = settings["folder"], settings["parameters"]
+    if folder is not None and not isinstance(folder, str):
+        fix = f"for instance {proposal('engine.folder', 'submitted')}"
+        raise InputError("engine.folder", folder, "a folder that all nodes see", fix)
+    if not isinstance(parameters, Mapping):
+        example = proposal("engine.parameters.partition", "short")
+        raise InputError("engine.parameters", parameters, "names and values", f"for instance {example}")
 
 
 def share_threads(settings: Mapping[str, Any]) -> None:

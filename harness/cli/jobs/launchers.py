@@ -17,12 +17,13 @@ _SUBMITIT = {
     "timeout_min": "timeout_min",
 }
 # What else the engine hands to Slurm as it is.
-_SLURM = ("partition", "mem_gb", "qos", "account", "constraint", "gres", "exclude", "comment", "setup", "srun_args")
+_SLURM = ("partition", "account", "qos", "constraint", "mem_gb")
+_MORE_OF_SLURM = ("gres", "exclude", "comment", "setup", "srun_args", "additional_parameters")
 LAUNCHERS: Mapping[str, Mapping[str, str]] = {
     "joblib": _JOBLIB,
     "ray": _RAY,
     "submitit_local": _SUBMITIT,
-    "submitit_slurm": _SUBMITIT | {name: f"parameters.{name}" for name in _SLURM},
+    "submitit_slurm": _SUBMITIT | {name: f"parameters.{name}" for name in (*_SLURM, *_MORE_OF_SLURM)},
 }
 _ENGINES = {"joblib": "local"}  # the others have the launcher's name
 
@@ -60,5 +61,5 @@ def _setting(argument: str, launcher: str) -> str:
         raise InputError(name, value, f"{allowed}: what the engine has", like)
     if own == "n_jobs" and value == "-1":
         value = "null"
-    added = "+" if known[own].startswith("parameters.") else ""
+    added = "+" if own in _MORE_OF_SLURM else ""
     return f"{added}engine.{known[own]}={value}"

@@ -66,7 +66,7 @@ class FoldsAhead:
                 for owner, job in enumerate(jobs)
                 for fold in self._missing(job)
             ]
-            self._ahead = Workers(units, finished(engine, units, say), self._keep)
+            self._ahead = Workers(units, finished(jobs, units, store, say), self._keep)
 
     def results(self, owner: int) -> Mapping[int, FoldResult | UnitError]:
         """Of the folds of a job that were trained ahead, by number."""

@@ -27,6 +27,7 @@ from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
 from harness.cli.terminal.own_code import own_output
 from harness.cli.terminal.waiting import sync_command
+from harness.engine.by_submitit import StillOutError
 from harness.engine.in_process import cross_validate
 from harness.engine.workers import UnitError
 from harness.errors import InputError, message
@@ -141,6 +142,10 @@ def _take_turn(number: int, job: ResolvedJob, jobs: int, sweep: Sweep, written: 
 def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int) -> list[Written]:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
     ahead = sweep.ahead.results(owner)
+    if out := sum(isinstance(one, StillOutError) for one in ahead.values()):
+        sweep.outcome.out[resolved.description.name] = out
+        sweep.progress.skip(resolved.job.epochs * len(resolved.job.folds))
+        return []
     stored_lanes = sweep.ahead.stored(resolved)
     lanes = stored_lanes | {fold for fold, result in _trained(ahead).items() if result.lanes is not None}
     job, description = resolved.job, as_lanes(resolved.description, lanes, sweep.ahead.chosen(owner))

@@ -19,6 +19,7 @@ class Outcome:
     failures: list[tuple[str, str]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)  # jobs whose end the store has not taken
     waiting_folds: int = 0
+    out: dict[str, int] = field(default_factory=dict)  # job: how many of its folds are submitted and not finished
     spool: str = ""  # where they wait, and the command that writes them
 
     @property
@@ -47,6 +48,11 @@ class Outcome:
             text += (
                 f"\nNOT YET RECORDED, for the store did not answer: {self.waiting_folds} folds of "
                 f"{', '.join(self.waiting)}. They wait in {self.spool}"
+            )
+        if self.out:
+            text += (
+                f"\nSUBMITTED, and not finished: {sum(self.out.values())} folds of {', '.join(self.out)}; harness "
+                "status follows them, the same command collects them"
             )
         for name, error in self.failures:
             text += f"\nFAILED {name}: {error}"
