@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # one_node_slurm.sh FOLDER: a Slurm of this machine alone on 127.0.0.1, as root, from Debian's slurmctld, slurmd,
-# slurm-client and munge. Prints what to export; `kill $(cat FOLDER/*.pid)` ends it.
+# slurm-client and munge. Prints what to export; `kill $(cat FOLDER/*.pid FOLDER/munge/*.pid)` ends it.
 set -euo pipefail
 folder=$(realpath -m "$1"); mkdir -p "$folder"/{state,spool}; host=$(hostname -s)
 install -d -o munge -g munge /run/munge "$folder/munge"
@@ -12,6 +12,7 @@ ClusterName=one
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 AuthType=auth/munge
 AuthInfo=socket=$folder/munge/socket
 StateSaveLocation=$folder/state
