@@ -13,7 +13,7 @@ from command_line import SMALL, Call, finished_folds, history, refused, run_harn
 from unit_outcomes import outcome
 
 from harness.engine.by_joblib import by_joblib
-from harness.engine.workers import Unit, WorkerDeathError, Workers
+from harness.engine.workers import TrainingError, Unit, WorkerDeathError, Workers
 from harness.plan.identity import in_lanes
 from harness.records import FoldResult
 from harness.store.connect import open_store
@@ -86,6 +86,18 @@ def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, st
     assert curves[0] == curves[1]
     code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
     assert "0 folds trained, 3 taken from the store" in err
+
+
+@pytest.mark.usefixtures("call")
+def test_a_worker_far_away_trains_only_what_was_asked_for() -> None:
+    from harness.cli.jobs.compose import compose
+    from harness.cli.jobs.resolve import resolve
+    from harness.cli.sweep.unit import far_work, train_unit_far
+
+    (job,) = resolve(compose([*SMALL, "cv.folds=2", "epochs=1", "gradient_statistics=false"]))
+    with pytest.raises(TrainingError, match="code, versions, data or processor"):
+        train_unit_far(far_work(job.composition, "of older code"), 1)
+    assert train_unit_far(far_work(job.composition, job.description.identity.folds[1]), 1).fold == 1
 
 
 @pytest.mark.slow

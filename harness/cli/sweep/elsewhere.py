@@ -21,14 +21,16 @@ _FAR = "harness.cli.sweep.unit:train_unit_far"
 def finished(jobs: Sequence[ResolvedJob], units: Sequence[Unit], store: Store, say: Callable[[str], None]) -> Finished:
     """What becomes of the units of jobs, as they end; nothing starts before it is asked for."""
     engine = jobs[0].engine
+    from harness.cli.sweep.unit import far_work, train_unit
+
+    if engine.kind != "local":
+        units = [replace(one, work=far_work(one.work, one.hashed)) for one in units]
     if engine.kind == "ray":
         return by_ray(units, _FAR, ray_cluster(engine), say)
     if engine.kind == "submitit":
         # What was trained before is not what a user wants who forces it: a name of its own for each of such units.
         named = [replace(one, hashed=one.hashed + secrets.token_hex(4) * jobs[one.owner].force) for one in units]
         return by_submitit(named, _FAR, batch(engine, store), lambda unit: jobs[unit.owner].description.study, say)
-    from harness.cli.sweep.unit import train_unit
-
     return by_joblib(units, train_unit, min(engine.workers or 1, max(1, len(units))), say)
 
 
