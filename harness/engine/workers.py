@@ -83,8 +83,8 @@ class Workers:
                 self._keep(unit.owner, result)
             if result is not None:
                 self._results.setdefault(unit.owner, {})[unit.fold] = result
-        if not any(self._left.values()):
-            next(self._finished, None)  # all is kept: the engine may clear up
+            if not any(self._left.values()):
+                next(self._finished, None)  # all is kept: the engine may clear up
         return dict(sorted(self._results.pop(owner, {}).items()))
 
     def close(self) -> None:

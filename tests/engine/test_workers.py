@@ -13,7 +13,7 @@ from command_line import SMALL, Call, finished_folds, history, refused, run_harn
 from unit_outcomes import outcome
 
 from harness.engine.by_joblib import by_joblib
-from harness.engine.workers import TrainingError, Unit, WorkerDeathError, Workers
+from harness.engine.workers import Finished, TrainingError, Unit, WorkerDeathError, Workers
 from harness.plan.identity import in_lanes
 from harness.records import FoldResult
 from harness.store.connect import open_store
@@ -45,6 +45,26 @@ def test_results_come_job_by_job_each_fold_once(tmp_path: Path) -> None:
     assert set(tries(tmp_path).values()) == {1}
     assert len({line.split()[1] for line in (tmp_path / "tries").read_text().splitlines()}) == 2
     assert said == []
+
+
+def test_the_engine_clears_up_once_all_is_kept_and_starts_for_nothing_never() -> None:
+    seen: list[str] = []
+
+    def engine(units: list[Unit]) -> Finished:
+        seen.append("started")
+        for unit in units:
+            yield unit, None
+            seen.append(f"after {unit.fold}")
+
+    units = [Unit(0, 1, None), Unit(1, 2, None)]
+    workers = Workers(units, engine(units))
+    assert (workers.results(0), seen) == ({}, ["started"])
+    assert (workers.results(1), seen) == ({}, ["started", "after 1", "after 2"])
+    seen.clear()
+    idle = Workers([], engine([]))
+    assert (idle.results(0), seen) == ({}, [])
+    idle.close()
+    assert seen == []
 
 
 def test_a_worker_that_dies_costs_what_it_had_in_hand(tmp_path: Path) -> None:
