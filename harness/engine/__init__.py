@@ -1,1 +1,1 @@
-"""Units of work in, results out: in this process, in others, or on other machines. Knows no store and no configuration."""
+"""Units of work in, results out: here, in other processes, on other machines. Knows no store and no configuration."""
