@@ -76,7 +76,8 @@ def by_submitit(
                     taken.add(hashed)
             gone = _end_tasks(folder, wanted, living, gone, say)
             held = {hashed for task in folder.tasks() for hashed in task.hashes}
-            missing = [few[0] for hashed, few in wanted.items() if hashed not in held and not folder.has(hashed)]
+            settled = {hashed for hashed in wanted if folder.has(hashed) or folder.tries(hashed) >= TRIES}
+            missing = [few[0] for hashed, few in wanted.items() if hashed not in held | settled]
             if missing:
                 _submit(missing, train, batch, folder, study, say)
             if not batch.wait and gone.isdisjoint(task.job for task in folder.tasks()):
