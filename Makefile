@@ -33,7 +33,7 @@ test: $(READY)  ## lint, formatting, types, tests
 test-slow: $(READY)  ## the tests that take minutes each
 	$(VENV)/bin/pytest -m slow -n $(WORKERS) --dist worksteal
 
-bench: $(READY)  ## speed of tape loops, folds and sweeps against fit(), JAX and PyTorch (about 15 minutes)
+bench: $(READY)  ## speed of tape loops, folds and sweeps against fit(), JAX and PyTorch (about 35 minutes)
 	$(VENV)/bin/python experiments/speed/bench.py
 
 bench-extra: $(READY)  ## JAX and PyTorch for `make bench`: once, minutes, 6 GB

@@ -1,12 +1,13 @@
 """How fast is a tape loop, a fold, a sweep? Ratios, measured side by side in one run.
 
-    python experiments/speed/bench.py [--only workloads folds growth sweeps reading memory] [--rounds 5] [--quick]
+    python experiments/speed/bench.py [--only PART …] [--rounds 3] [--quick] [--device gpu]
     python experiments/speed/bench.py --only quickstart --against COMMIT
 
 Contenders alternate over several rounds, because the speed of a shared machine drifts; a ratio is the median of the
 rounds' ratios, compiling is told apart. All train and validate on the same rows. What JAX and PyTorch do is measured
 where they are installed (`pip install -r experiments/speed/requirements.lock`). Each part goes into
-`results/speed.json` with its commit and machine; `results/targets.md` and `results/speed.png` are made from that.
+`results/speed.json` as soon as it is measured, with its commit and machine; `results/targets.md` and
+`results/speed.png` are made from that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ import in_jax
 import in_pytorch
 import numpy as np
 import sweeps
+import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 from targets import TARGETS, as_markdown
@@ -113,13 +116,44 @@ def measure_growth(rounds: int, quick: bool) -> dict[str, Any]:
 def measure_sweeps(rounds: int, quick: bool) -> dict[str, Any]:
     """Whole commands, once each; the short ones again."""
     seconds = {}
-    long = () if quick else ((96, "tape"), (96, "fit"), (480, "tape"))
-    for jobs, method in ((1, "tape"), (1, "fit"), (12, "tape"), (12, "fit"), *long):
+    for jobs, method in product((1,) if quick else (1, 12), ("tape", "fit")):
         again = rounds if jobs == 1 else 1
         seconds[f"{jobs} {method}"] = float(np.median([sweeps.sweep(jobs, method) for _ in range(again)]))
+    largest = 1 if quick else 96
+    seconds[f"{largest} tape"], cpu = sweeps.accounted_sweep(largest, "tape")
     for jobs in (1, 24) if quick else (1, 1000):
         seconds[f"plan {jobs}"] = sweeps.plan(jobs)
-    return {"seconds": seconds}
+    return {"seconds": seconds, "cpu": {f"{largest} tape": cpu}}
+
+
+def measure_sweep_by_fit(rounds: int, quick: bool) -> dict[str, Any]:
+    """The sweep of 96 jobs by `fit`, once."""
+    del rounds
+    jobs = 1 if quick else 96
+    return {"seconds": {f"{jobs} fit": sweeps.sweep(jobs, "fit")}}
+
+
+def measure_sweep_of_480(rounds: int, quick: bool) -> dict[str, Any]:
+    """480 jobs by `tape`, once."""
+    del rounds
+    jobs = 1 if quick else 480
+    seconds, cpu = sweeps.accounted_sweep(jobs, "tape")
+    return {"seconds": {f"{jobs} tape": seconds}, "cpu": {f"{jobs} tape": cpu}}
+
+
+def measure_data(rounds: int, quick: bool) -> dict[str, Any]:
+    """Peak memory of whole commands on all of MNIST, by folds and epochs; nothing where there is no such data."""
+    del rounds
+    if not _has_mnist():
+        return {}
+    cases = ((2, 1),) if quick else ((2, 1), (10, 1), (10, 3))
+    return {"peak_mib": {f"{folds} folds, {epochs} epochs": sweeps.run_peak_mib(folds, epochs)
+                         for folds, epochs in cases}}  # fmt: skip
+
+
+def _has_mnist() -> bool:
+    usual = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / "mnist.npz"
+    return Path(os.environ.get("HARNESS_MNIST", usual)).exists()
 
 
 def measure_reading(rounds: int, quick: bool) -> dict[str, Any]:
@@ -143,6 +177,9 @@ MEASURE: dict[str, Callable[[int, bool], dict[str, Any]]] = {
     "growth": measure_growth,
     "sweeps": measure_sweeps,
     "reading": measure_reading,
+    "data": measure_data,
+    "sweep_by_fit": measure_sweep_by_fit,
+    "sweep_of_480": measure_sweep_of_480,
     "memory": measure_memory,
 }
 
@@ -157,20 +194,23 @@ def measure_quickstart(against: str, quick: bool) -> dict[str, Any]:
 def main() -> None:
     """Measure, keep, print, draw."""
     parser = argparse.ArgumentParser(description="Measure speed side by side; parts go into results/speed.json.")
-    usual = ["workloads", "folds", "growth", "sweeps", "reading"]
+    usual = ["workloads", "folds", "growth", "sweeps", "reading", "data", "sweep_by_fit"]
     parser.add_argument("--only", nargs="+", choices=(*MEASURE, "quickstart"), default=usual)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round, the short cases, nothing kept: does it run?")
     parser.add_argument("--against", help="the commit whose default study is the other one of `quickstart`")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where everything trains; default: cpu")
     parser.add_argument("--draw", action="store_true", help="only draw and print what was measured before")
     parser.add_argument("--alone", nargs=2, metavar=("WORKLOAD", "CONTENDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    device = choose_device(chosen.device, parser)
     if chosen.alone:
         alone(*chosen.alone)
         return
     if "quickstart" in chosen.only and not chosen.against:
         parser.error("quickstart needs --against COMMIT")
-    results = {} if chosen.quick or not RESULTS.exists() else json.loads(RESULTS.read_text())
+    file = RESULTS if chosen.device == "cpu" else RESULTS.with_name("speed_gpu.json")
+    results = {} if chosen.quick or not file.exists() else json.loads(file.read_text())
     for part in () if chosen.draw else chosen.only:
         began = time.perf_counter()
         rounds = 1 if chosen.quick else chosen.rounds
@@ -178,13 +218,35 @@ def main() -> None:
             results[part] = measure_quickstart(chosen.against, chosen.quick)
         else:
             results[part] = MEASURE[part](rounds, chosen.quick)
-        results.setdefault("origin", {})[part] = origin(time.perf_counter() - began)
-    if not chosen.quick:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        RESULTS.with_name("targets.md").write_text(as_markdown(results), encoding="utf-8")
-        figure.draw(results, RESULTS.with_name("speed.png"))
+        results.setdefault("origin", {})[part] = origin(time.perf_counter() - began) | {"device": device}
+        if not chosen.quick:
+            keep(results, file)
+    if chosen.draw:
+        keep(results, file)
     show(results, Console(width=130))
+
+
+def keep(results: dict[str, Any], file: Path) -> None:
+    """Write what has been measured so far, as JSON, table and figure."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(results, indent=1) + "\n")
+    table = "targets.md" if file == RESULTS else f"{file.stem}_targets.md"
+    file.with_name(table).write_text(as_markdown(results), encoding="utf-8")
+    figure.draw(results, file.with_suffix(".png"))
+
+
+def choose_device(name: str, parser: argparse.ArgumentParser) -> str:
+    """Let everything, commands in processes of their own too, train on CPU or on a GPU; says which, and returns it."""
+    if name == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # read when TensorFlow, JAX and PyTorch look for devices
+        described = "CPU"
+    else:
+        found = tf.config.list_physical_devices("GPU")
+        if not found:
+            parser.error("--device gpu: TensorFlow finds no GPU here")
+        described = str(tf.config.experimental.get_device_details(found[0]).get("device_name", found[0].name))
+    print(f"device: {described}", file=sys.stderr)
+    return described
 
 
 def alone(workload: str, contender: str) -> None:

@@ -15,7 +15,9 @@ def draw(results: dict[str, Any], file: Path) -> None:
     panels = [partial(_workloads, workloads=results["workloads"])] if "workloads" in results else []
     growth = results.get("growth", {}).get("cases", {})
     panels += [partial(_growth, name=name, cases=cases) for name, cases in growth.items()]
-    panels += [partial(_sweeps, seconds=results["sweeps"]["seconds"])] if "sweeps" in results else []
+    parts = ("sweeps", "sweep_by_fit", "sweep_of_480")
+    seconds = {key: value for part in parts for key, value in results.get(part, {}).get("seconds", {}).items()}
+    panels += [partial(_sweeps, seconds=seconds)] if seconds else []
     columns = min(3, len(panels))
     figure = Figure(figsize=(4 * columns, 3.75 * -(-len(panels) // 3)), layout="constrained")
     for place, panel in enumerate(panels, start=1):
@@ -43,6 +45,6 @@ def _sweeps(axes: Axes, seconds: dict[str, float]) -> None:
     for method in ("tape", "fit"):
         found = [(int(key.split()[0]), value) for key, value in seconds.items() if key.split()[1] == method]
         if found:
-            axes.plot(*zip(*found), "o-", label=method, markersize=4)
+            axes.plot(*zip(*sorted(found)), "o-", label=method, markersize=4)
     axes.set(xscale="log", yscale="log", title="a sweep, all of the command, s", xlabel="jobs of 5 folds × 20 epochs")
     axes.legend(fontsize=7)
