@@ -39,7 +39,7 @@ def accounted_sweep(jobs: int, method: str, *more: str) -> tuple[float, dict[str
         arguments = ["run", "-m", *_COMMON, f"method={method}", *SWEEPS[jobs], *more]
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, str(_HERE / "accounted.py"), str(told), *arguments],
+            [sys.executable, str(_HERE / "commands" / "accounted.py"), str(told), *arguments],
             env={**os.environ, "HARNESS_STORE": store}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         seconds = time.perf_counter() - began
