@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.diagnose.reference import Reference
 from harness.observe.epochs import place_of
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
 from harness.trees import leaves, row_count
+
+if TYPE_CHECKING:  # what is said is printed without TensorFlow
+    from harness.diagnose.reference import Reference
 
 ADVICE = {
     "traced_anew": "make the tf.function once, before the loop, and hand it tensors: reduce_retracing=True for "
@@ -57,6 +60,7 @@ class RemarkRule:
         passes: rows of each forward pass of a step that has several.
         between: rows of each call that led to no step.
         found: what was not finite, and in which step.
+        of: what the steps are called that are counted.
     """
 
     reference: Reference
@@ -64,6 +68,7 @@ class RemarkRule:
     passes: list[int] = field(default_factory=list)
     between: list[int] = field(default_factory=list)
     found: list[tuple[Remark, int]] = field(default_factory=list)
+    of: str = "steps"
 
     def step(self, step: Step) -> None:
         """Take a step: by which trace its gradients were taken, rows of its passes, and whether all is finite."""
@@ -88,10 +93,10 @@ class RemarkRule:
         """
         steps, remarks = len(self.traces), []
         if steps > 1 and not any(self.traces) and not compiled:
-            remarks.append(Remark("eager", f"all {steps} steps ran uncompiled, operation by operation"))
+            remarks.append(Remark("eager", f"all {steps} {self.of} ran uncompiled, operation by operation"))
         traces = len(set(self.traces) - {0})
         if traces > 2 and 2 * traces > steps:
-            remarks.append(Remark("traced_anew", f"the step was traced {traces} times for {steps} steps"))
+            remarks.append(Remark("traced_anew", f"the step was traced {traces} times for {steps} {self.of}"))
         for rows, words in ((self.passes, "in training"), (self.between, "between steps")):
             single = rows.count(1)
             if single > 2 and 2 * single > len(rows):

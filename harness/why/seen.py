@@ -46,12 +46,14 @@ def watch(*, steps: int = 24, fit: bool = False) -> Iterator[Seen]:
         fit: whether to train each model by ``fit()`` too, on the same rows.
 
     Raises:
-        InputError: ``steps`` is below 2.
+        InputError: ``steps`` is below 2, or what runs inside trains on several devices.
     """
     if steps < 2:
         raise InputError("steps", steps, "2 or more", "use watch(steps=24)")
     seen, witness = Seen(), Witness(steps)
     with witness.on():
         yield seen
+    if witness.refused is not None:
+        raise witness.refused
     with witness.as_left():
         seen.verdicts = judge(witness, by_fit=fit)

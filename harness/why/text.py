@@ -39,6 +39,10 @@ def _print(verdict: Verdict, console: Console, folder: Path) -> None:
     for one in verdict.findings:
         console.print(Text(one.cause.cause, style="bold"), end=": ")
         say(f"{one.cause.evidence}\n  fix: {one.fix}")
+    for remark in verdict.remarks:
+        at = f"step {remark.step}: " if remark.step else ""
+        console.print(f"[bold]{remark.remark}[/] (remark): ", end="")
+        say(f"{at}{remark.evidence}; {remark.advice}")
     if verdict.counterpart:
         say(against_fit(verdict.counterpart))
     if verdict.checked:

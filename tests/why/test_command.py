@@ -58,7 +58,7 @@ def test_a_notebook_is_run_cell_by_cell(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "received", "allowed", "fix"),
     [
-        ("missing.py", None, "missing.py", "a Jupyter notebook (.ipynb)", "check it"),
+        ("missing.py", None, "missing.py", "a Jupyter notebook (.ipynb)", "check the path"),
         ("broken.py", "def train(:\n", "broken.py, line 1", "a Python script (.py)", "correct the line"),
         ("broken.ipynb", "no json", "broken.ipynb", "a Jupyter notebook (.ipynb)", "save the notebook again"),
         ("empty.py", "x = 1\n", "no Keras model was called in it", "trains a Keras model", "keras.Sequential"),
@@ -70,6 +70,29 @@ def test_what_cannot_be_judged_ends_with_exit_code_2(
     if text is not None:
         (tmp_path / name).write_text(text)
     refused(call("why", str(tmp_path / name)), "SCRIPT", received, allowed, fix)
+
+
+def test_a_folder_and_a_misspelt_name_are_told_what_is_there(call: Call, tmp_path: Path) -> None:
+    for name in ("train.py", "notes.txt"):
+        (tmp_path / name).write_text("")
+    refused(call("why", str(tmp_path)), "SCRIPT", tmp_path.name, "(.py)", "name one of its files: train.py")
+    refused(call("why", str(tmp_path / "trian.py")), "SCRIPT", "trian.py", "(.py)", "did you mean 'train.py'?")
+    refused(call("why", str(tmp_path / "no" / "train.py")), "SCRIPT", "train.py", "(.py)", "there is no folder")
+
+
+def test_a_script_that_ends_before_it_trains_is_told_from_one_that_has_no_model(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "train.py"
+    file.write_text("import sys\nsys.exit('no data given')\n")
+    answer = call("why", str(file))
+    refused(answer, "SCRIPT", "it ended by sys.exit('no data given') before any", "trains a", "arguments go after --")
+    assert answer[2].startswith("no data given\n")
+    file.write_text("import keras\nmodel = keras.Sequential([keras.layers.Dense(1)])\nmodel(keras.ops.ones((4, 2)))\n")
+    refused(call("why", str(file)), "SCRIPT", "called sequential", "trains a Keras model", "model.fit")
+    file.write_text("open('rows.csv')\n")
+    code, out, err = call("why", str(file))
+    assert (code, out) == (2, "")
+    assert f'File "{file}", line 1' in err
+    assert "it ended by FileNotFoundError before any Keras model was called" in err
 
 
 def test_a_block_is_watched_in_place_and_left_as_it_was() -> None:

@@ -20,11 +20,13 @@ def main(arguments: Sequence[str]) -> int:
     from harness.cli.terminal.quiet import quiet_tensorflow
     from harness.errors import InputError
     from harness.why.judging.findings import as_dict
+    from harness.why.observing.refused import require_backend
     from harness.why.observing.script import parts_of
     from harness.why.text import headline, print_verdicts
 
     path = Path(options.script)
     parts = parts_of(path.resolve())  # before TensorFlow takes its time
+    require_backend()
     quiet_tensorflow()
     from harness.why.investigate import investigate
 

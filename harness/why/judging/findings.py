@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.diagnose.causes import Cause
+from harness.diagnose.remarks import Remark
 from harness.records import finite_or_none
 
 FIXES = {
@@ -101,6 +102,7 @@ class Verdict:
         unchecked: what could not be judged, and why.
         checked: what was, and is as ``fit()`` does it.
         counterpart: the same steps by ``fit()``, or why there is none; empty where nobody asked for it.
+        remarks: what makes a right script slow, and where a number is not finite; none of it is a finding.
     """
 
     model: str
@@ -114,6 +116,7 @@ class Verdict:
     unchecked: tuple[tuple[str, str], ...]
     checked: tuple[str, ...]
     counterpart: Counterpart | str = ""
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -133,12 +136,17 @@ def as_dict(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
             "loss": one.loss,
             "optimizer": one.optimizer,
             "findings": [_finding(finding) for finding in one.findings],
+            "remarks": [_remark(remark) for remark in one.remarks],
             "not_checked": [{"what": what, "why": why} for what, why in one.unchecked],
             "as_fit": list(one.checked),
             "counterpart": _counterpart(one.counterpart),
         }
         for one in verdicts
     ]
+
+
+def _remark(one: Remark) -> dict[str, Any]:
+    return {"remark": one.remark, "evidence": one.evidence, "advice": one.advice, "step": one.step or None}
 
 
 def _counterpart(found: Counterpart | str) -> Any:

@@ -25,6 +25,7 @@ from harness.why.judging.objectives import Told, pulled, told
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
 from harness.why.judging.penalty import cause_of as penalty_cause
 from harness.why.judging.penalty import penalty_by_hand
+from harness.why.judging.remarks import remarks
 from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
@@ -125,6 +126,7 @@ class _Judge:
             unchecked=(*self._rows.unchecked, *self._unchecked, *_NEVER),
             checked=tuple(self._checked),
             counterpart=self._counterpart(outcome) if by_fit else "",
+            remarks=remarks(observed.record, self._steps, self._plain_reference()),
         )
 
     def _name(self) -> str:

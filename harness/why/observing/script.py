@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from harness.errors import InputError
+from harness.errors import InputError, near_miss
 
 _FIELD = "SCRIPT"
 _ALLOWED = "a Python script (.py) or a Jupyter notebook (.ipynb)"
@@ -39,8 +39,7 @@ def parts_of(path: Path) -> list[Part]:
 
 def _sources(path: Path) -> list[tuple[str, str]]:
     if not os.path.isfile(path):  # Path.is_file raises on names that no file system takes
-        near = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        raise InputError(_FIELD, str(path), _ALLOWED, f"its folder has {', '.join(near[:5])}" if near else "check it")
+        raise InputError(_FIELD, str(path), _ALLOWED, _instead(path))
     try:
         if path.suffix == ".ipynb":
             return _cells(path)
@@ -50,6 +49,23 @@ def _sources(path: Path) -> list[tuple[str, str]]:
         raise InputError(
             _FIELD, f"{path}, which cannot be read ({error})", _ALLOWED, "save it again as UTF-8"
         ) from error
+
+
+def _instead(path: Path) -> str:
+    """What to name in place of a folder or of a file that is not there."""
+    folder = path if os.path.isdir(path) else path.parent
+    if not os.path.isdir(folder):
+        return f"check the path: there is no folder {folder}"
+    scripts = sorted(one.name for one in folder.iterdir() if one.suffix in (".py", ".ipynb"))
+    if not scripts:
+        return (
+            "name a file: that folder has no script"
+            if os.path.isdir(path)
+            else "check the path: its folder has no script"
+        )
+    return (
+        near_miss(path.name, scripts) if not os.path.isdir(path) else f"name one of its files: {', '.join(scripts[:5])}"
+    )
 
 
 def _cells(path: Path) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from harness.errors import InputError
 from harness.location import is_own_code
 from harness.observe.patching import replace
 from harness.observe.state import read, write
@@ -20,6 +21,7 @@ from harness.observe.tensors import symbolic
 from harness.why.observing.lines import user_line
 from harness.why.observing.observer import ScriptObserver
 from harness.why.observing.record import Record
+from harness.why.observing.refused import on_distribution, set_by_script
 
 _BUDGET, _LEAST = 2**30, 2**26  # bytes: of all recorded steps, and those that each model may take at least
 
@@ -69,6 +71,9 @@ class Witness:
     Args:
         steps: how many of each model's first steps are recorded whole.
         stop: whether to interrupt the script when these are.
+
+    Attributes:
+        refused: why the script is not judged at all, which it may have caught.
     """
 
     steps: int = 24
@@ -76,6 +81,7 @@ class Witness:
     found: list[Observed] = field(default_factory=list)
     untrained: list[Untrained] = field(default_factory=list)
     xla: bool = False
+    refused: InputError | None = None
 
     def __post_init__(self) -> None:
         self._undo = ExitStack()
@@ -89,8 +95,13 @@ class Witness:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Watch whatever runs inside."""
+        """Watch whatever runs inside.
+
+        Raises:
+            InputError: inside the script, where it trains on what is not taken.
+        """
         with self._undo:
+            on_distribution(self._undo, self._refuse)
             for owner, name, wrap in (
                 (keras.Layer, "__call__", self._entered),
                 (keras.Model, "compile", self._compiling),
@@ -117,6 +128,10 @@ class Witness:
                 vars(one.model).clear()
                 vars(one.model).update(before)
 
+    def _refuse(self, error: InputError) -> None:
+        self.refused = error
+        raise error
+
     def _finish(self) -> None:
         for one in self.found:
             one.record.finish(read(one.observer.state))
@@ -127,6 +142,9 @@ class Witness:
         def entered(self: Any, *args: Any, **options: Any) -> Any:
             if not isinstance(self, keras.Model) or symbolic((args, options)):
                 return original(self, *args, **options)
+            other = set_by_script()
+            if other is not None:
+                witness._refuse(other)
             if witness.stop and witness.enough:
                 raise KeyboardInterrupt
             if witness._depth == 0 and witness._adopt(self, args, options):
