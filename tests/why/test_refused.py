@@ -19,12 +19,16 @@ STRATEGIES = {
     "ParameterServerStrategy": "tf.distribute.ParameterServerStrategy(None)",
     "MultiWorkerMirroredStrategy": "tf.distribute.MultiWorkerMirroredStrategy()",
 }
+FIT = """
+model.compile(optimizer, loss_of, jit_compile=False)
+model.fit(x, y, epochs=3, batch_size=16, verbose=0)
+"""
 CLUSTER = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
 
 
 def under(strategy: str) -> str:
     """A right script whose model is made and trained under a strategy."""
-    lines = [f"    {line}\n" for line in (CLASSIFIER + LOOP).splitlines()]
+    lines = [f"    {line}\n" for line in (CLASSIFIER + FIT).splitlines()]
     return script(f"strategy = {strategy}\nwith strategy.scope():\n", *lines)
 
 

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     if found.error is not None:
         print(found.error, end="", file=sys.stderr)
     if not found.verdicts:
+        print(file=sys.stderr)  # the script's own last line may have no end
         raise InputError("SCRIPT", f"{path}: {found.reason}", found.allowed, found.fix)
     if options.html is not None:
         from harness.cli.sweep.page import save_text, today
