@@ -58,7 +58,10 @@ def nothing(work: Any, fold: int) -> FoldResult:
 
 
 def many(units: int, folds: int = 10) -> dict[str, float]:
-    """Seconds to compose the jobs of so many units, to hand the units to two workers, and until all are kept."""
+    """What a unit costs to compose, to hand out and take back, and to write, in ms; seconds until all are back.
+
+    `hand_out_ms` is from the first job's return on, writing left out: until then the workers start.
+    """
     from harness.cli.jobs.compose import compose
     from harness.engine.by_joblib import by_joblib
     from harness.engine.workers import Unit, Workers
@@ -74,16 +77,17 @@ def many(units: int, folds: int = 10) -> dict[str, float]:
         workers = Workers(handed, by_joblib(handed, nothing, 2), kept.keep)
         began = time.perf_counter()
         workers.results(0)
-        first = time.perf_counter() - began
+        first, written = time.perf_counter() - began, kept.seconds
         collected = sum(len(workers.results(owner)) for owner in range(1, len(jobs))) + folds
         seconds = time.perf_counter() - began
         workers.close()
     assert collected == kept.count == units
     return {
-        "compose_s": composed,
+        "compose_ms": 1000 * composed / units,
+        "hand_out_ms": 1000 * (seconds - first - kept.seconds + written) / max(1, units - folds),
+        "write_ms": 1000 * kept.seconds / units,
         "first_job_s": first,
-        "collect_s": seconds,
-        "unit_ms": 1000 * (seconds - first) / units,
+        "all_s": composed + seconds,
     }
 
 
@@ -91,15 +95,17 @@ class _Kept:
     """Writes each result to a file, flushed to disk."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self.count = folder, 0
+        self._folder, self.count, self.seconds = folder, 0, 0.0
 
     def keep(self, owner: int, result: FoldResult) -> None:
+        began = time.perf_counter()
         file = self._folder / f"{owner}-{result.fold}.json"
         with file.open("w") as stream:
             json.dump({"fold": result.fold, "metrics": [dict(one.metrics) for one in result.history]}, stream)
             stream.flush()
             os.fsync(stream.fileno())
         self.count += 1
+        self.seconds += time.perf_counter() - began
 
 
 def main() -> None:
