@@ -148,3 +148,11 @@ def test_what_cannot_be_known_is_listed_not_judged(tmp_path: Path) -> None:
     assert one.faults == ()
     assert "loss: its reduction, targets and logits" in [what for what, _ in one.unchecked]
     assert "training flag of the forward pass" in one.checked
+
+
+@pytest.mark.slow
+def test_a_training_set_whose_last_rows_are_dropped_is_not_taken_for_leaked(tmp_path: Path) -> None:
+    evaluated = "\n    model(x, training=False)\n"
+    text = script(CLASSIFIER, LOOP, evaluated, change=("rng.permutation(72)", "np.arange(72)"))
+    one = verdict(tmp_path, text.replace("range(0, 72, 16)", "range(0, 64, 16)"))
+    assert faults(one).keys() == {"shuffle"}

@@ -67,11 +67,26 @@ def infer(predictions: np.ndarray, gradient: np.ndarray, losses: tuple[float, ..
         return None
     for rule in (_of_probabilities, _of_logits, _binary_of_probabilities, _binary_of_logits):
         found = rule(p, g)
-        if found is not None:
+        # Rows of several weights leave more to chance, and have to give the loss's own value, too.
+        if found is not None and (found.even or _gives(found, p, losses)):
             return found
     # The first is told by each row alone, the second by one number, which another loss may have by chance.
     found = _broadcast(p, g, losses) or _squared(p, g, losses)
     return found or _absolute(p, g, losses) or _broadcast_absolute(p, g)
+
+
+def _gives(found: Inferred, p: np.ndarray, losses: tuple[float, ...]) -> bool:
+    """Whether a cross-entropy with these targets and weights has one of these values."""
+    binary = found.name == "binary_crossentropy"
+    if found.from_logits:
+        right = p if binary else p - p.max(axis=1, keepdims=True)
+        logs = -np.logaddexp(0, -right) if binary else right - np.log(np.exp(right).sum(axis=1, keepdims=True))
+        others = -np.logaddexp(0, right)
+    else:
+        logs, others = np.log(np.maximum(p, 1e-30)), np.log(np.maximum(1 - p, 1e-30))
+    each = -(found.y * logs + (1 - found.y) * others).mean(axis=1) if binary else -(found.y * logs).sum(axis=1)
+    value = float((found.scale * each).mean())
+    return any(abs(value - loss) <= _SAME * abs(loss) for loss in losses)
 
 
 def _of_probabilities(p: np.ndarray, g: np.ndarray) -> Inferred | None:
@@ -136,8 +151,11 @@ def _with_elements(name: str, from_logits: bool, y: np.ndarray, scale: np.ndarra
 
 def _few(scale: np.ndarray) -> bool:
     """Whether the rows' scales are a few numbers, as weights of classes are, not one for each row."""
-    ordered = np.sort(scale)
-    return int((np.diff(ordered) > _SAME * ordered[1:]).sum()) + 1 <= max(1, len(scale) // 4)
+    ordered, kinds, first = np.sort(scale), 1, float(scale.min())
+    for one in ordered.tolist():  # by what each is from the first of its kind: a row of small gaps is no single number
+        if one > (1 + 2 * _SAME) * first:
+            kinds, first = kinds + 1, one
+    return kinds <= max(1, len(scale) // 4)
 
 
 def _with(rows: int, name: str, from_logits: bool, y: np.ndarray, scale: np.ndarray) -> Inferred | None:

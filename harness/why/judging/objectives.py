@@ -198,15 +198,15 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
         return None
     (name, from_logits) = kinds.pop()
     summed = any(one.squarely_summed for one in found.values())
-    weights = summed or not all(one.even for one in found.values())
+    weights = not all(one.even for one in found.values())
     again = [_with_targets(step, {p: one for (n, p), one in found.items() if n == step.number}) for step in known]
     objective = Objective("", _by_name(name, bool(from_logits)), keras.metrics.Mean, "mean")
     spread = {number: one.spread for (number, _), one in found.items() if one.spread}
     words = f"{name}{' of logits' if from_logits else ''}, written by hand"
-    if np.inf in spread.values():
-        behind = pulled(steps)
-        return None if behind is None else replace(behind, spread=spread, words=words)
-    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True, summed=summed)
+    if spread:  # no row's own target is known then
+        behind = pulled(known)
+        return None if behind is None else replace(behind, spread=spread, words=words, summed=summed)
+    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True)
 
 
 def _inferred(passed: Pass) -> Inferred | None:
@@ -224,7 +224,7 @@ def _with_targets(step: Step, found: dict[int, Inferred]) -> Step:
     passes = list(step.passes)
     for place, one in found.items():
         made = leaves(passes[place].call.predictions)[0]
-        weights = None if one.even and not one.squarely_summed else one.scale.astype(np.float32)
+        weights = None if one.even else one.scale.astype(np.float32)
         loss = Loss(one.name, False, one.y.reshape(made.shape), made, weights, np.zeros(()), one.from_logits)
         passes[place] = replace(passes[place], losses=(loss,))
     return replace(step, passes=tuple(passes))

@@ -169,6 +169,8 @@ class RowFindings:
             known = sum(name in trained for name in names)
             if len(names) < _FEWEST or not any(self._mixed(rows, trained) for rows in calls):
                 continue
+            if trained <= set(names):  # the training set itself, with rows that its steps drop
+                continue
             if worst is None or known > worst[1]:
                 worst = known / len(names), known, len(names), calls[0]
         if worst is not None and worst[0] > _LEAKED:
