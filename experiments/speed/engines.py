@@ -5,8 +5,8 @@
     python experiments/speed/engines.py --only many  # composing, handing out and collecting up to 10,000 units
 
 `two`: seconds of whole commands, imports and recording included. `many`: units that train nothing, so that a unit comes
-back as soon as a worker has it, and is written to a file of its own and flushed, as a trained fold is to the spool.
-MLflow has no part in it. Results: `results/engines.json`.
+back as soon as a worker has it; once as it is, once written to a file of its own and flushed, as a trained fold is to
+the spool. MLflow has no part in it. Results: `results/engines.json`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def nothing(work: Any, fold: int) -> FoldResult:
 
 
 def many(units: int, folds: int = 10) -> dict[str, float]:
-    """What a unit costs, in ms: to compose, to hand out and take back, and so with each result written; seconds of all."""
+    """Milliseconds a unit: to compose, to hand out and take back, and so with each result written; seconds of all."""
     from harness.cli.jobs.compose import compose
     from harness.engine.workers import Unit
 
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Worker processes: what two are worth, what many units cost.")
     parser.add_argument("--only", choices=("two", "many"))
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of each of the eight folds")
-    parser.add_argument("--units", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--units", type=int, nargs="+", default=[1000, 10_000])
     chosen = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     described = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
