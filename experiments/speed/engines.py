@@ -26,7 +26,7 @@ from harness.records import EpochRecord, FoldResult
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "engines.json"
-FOLDS, EPOCHS = 8, 12
+FOLDS, EPOCHS = 8, 8
 
 
 def sweep_of_folds(folds: int, epochs: int, *engine: str) -> float:
