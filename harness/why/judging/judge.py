@@ -105,7 +105,8 @@ class _Judge:
         self._rows.find(by_fit=observed.by_fit)
         found = told(observed.model, self._steps)
         outcome = self._recomputed(found)
-        if found is not None and found.by_hand and not found.spread:
+        # Of an absolute error only the sign of a row's error is known, not its target.
+        if found is not None and found.by_hand and not found.words.startswith("mean_absolute_error"):
             self._rows.pair_recorded(found.steps)
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
         causes += validation(observed, self._plain_reference)

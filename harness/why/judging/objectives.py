@@ -206,7 +206,7 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if spread:  # no row's own target is known then
         behind = pulled(known)
         return None if behind is None else replace(behind, spread=spread, words=words, summed=summed)
-    return Told((objective,), tuple(again), True, words, spread, weights, by_hand=True)
+    return Told((objective,), tuple(again), True, words, {}, weights, by_hand=True)
 
 
 def _inferred(passed: Pass) -> Inferred | None:

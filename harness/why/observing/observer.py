@@ -84,6 +84,8 @@ class ScriptObserver(Observer):
     def record(self, whole: bool) -> None:
         """Open or close the gate."""
         self._recording = whole
+        if not whole:
+            self._kept.clear()  # a gate that opens in mid-step must not find what an earlier step read
         with tf.init_scope():
             self._gate.assign(whole)
 
