@@ -32,7 +32,7 @@ REASONS = {
     "report/rate_falls_each_step": _MEANT,
     "report/validated_on_one_batch": _MEANT,
     "rows/chunk_after_chunk": "epochs over one part of the data after another are taken for one long epoch",
-    "rows/split_reshuffled": "its split differs from run to run; where all rows come to be trained on, none looks leaked",
+    "rows/split_reshuffled": "its split differs in each run; where all rows come to be trained on, none looks leaked",
     "rows/whole_number_of_batches": "rows that no step draws are not said to be not checked",
     "update/first_weights_each_epoch": "weights set between two epochs are not noticed",
     "update/fold_keeps_momentum": "weights set between two folds are not noticed",
