@@ -98,7 +98,7 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[str]:
 
 def _misses(results: Sequence[dict[str, Any]]) -> list[str]:
     missed = [one for one in results if not is_right(one) or one["score"]["twin"] or one["score"]["failed"]]
-    lines = [f"{len(missed)} scripts are not judged as expected, or their twins are blamed:", ""]
+    lines = [f"Not judged as expected, or with a twin that is blamed: {len(missed)} of {len(results)}.", ""]
     for one in missed:
         twin = f" (twin: {', '.join(one['score']['twin'])})" if one["score"]["twin"] else ""
         lines.append(f"- `{one['script']}`{twin}: {REASONS.get(one['script'], 'the reason is not known')}.")
