@@ -75,8 +75,9 @@ def here(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def harmless(given: list[str]) -> bool:
-    """Whether it stays in the working directory: what is set absolutely is meant so."""
-    return not any(word.lstrip("+~").startswith(("tracking", "dataset.path", "hydra.run")) for word in given)
+    """Whether it stays in the working directory, and asks Hydra for nothing: what is set absolutely is meant so."""
+    away = any(word.lstrip("+~").startswith(("tracking", "dataset.path", "hydra.run")) for word in given)
+    return not away and not any(word.startswith(("-i", "--i")) for word in given)  # Hydra tells what it is at once
 
 
 @door(4, 1000)
