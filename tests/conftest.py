@@ -66,6 +66,17 @@ def store(blank: Path, fresh: Path) -> Path:
     return fresh
 
 
+@pytest.fixture(autouse=True)
+def own_threads() -> Iterator[None]:
+    """A command sets the threads of its process, which here goes on with other tests: they are part of every hash."""
+    name = "TF_NUM_INTRAOP_THREADS"
+    before = os.environ.get(name)
+    yield
+    os.environ.pop(name, None)
+    if before is not None:
+        os.environ[name] = before
+
+
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run a command in this process: exit code, standard output, standard error."""
