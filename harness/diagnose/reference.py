@@ -195,14 +195,6 @@ class Reference:
     def _restore(self, state: State) -> None:
         write(self.state, state)
 
-    def _of_weights(self, dtype: Any) -> Any:
-        """What the penalty amounts to."""
-        if self._penalty is None:
-            return tf.zeros((), dtype)
-        size = tf.square if self._penalty.kind == "squares" else tf.abs
-        sums = [tf.reduce_sum(size(tf.cast(self.state[v], dtype))) for v in self._penalty.variables]
-        return tf.cast(self._penalty.factor, dtype) * tf.add_n(sums)
-
     def _program(self, recipe: Recipe) -> Callable[..., Any]:
         outputs = [one.loss for one in self.trainee.objectives]
 
@@ -214,7 +206,8 @@ class Reference:
                 target = total([w * value for w, value in zip(recipe.outputs or [1.0] * len(values), values)])
                 if recipe.regularizers and self.model.losses:
                     target = keras.ops.sum([target, *self.model.losses])
-                target += self._of_weights(target.dtype)
+                if self._penalty is not None:
+                    target += tf.cast(_of_weights(self._penalty, self.state), target.dtype)
             variables = list(self.state[: self.trainable])
             gradients = tape.gradient(target, variables)
             self.by_rows |= {v for v, g in enumerate(gradients) if isinstance(g, tf.IndexedSlices)}
@@ -222,6 +215,12 @@ class Reference:
             return predictions, target, dense
 
         return program
+
+
+def _of_weights(penalty: Penalty, state: Sequence[Any]) -> Any:
+    """What a penalty amounts to, in float32."""
+    size = tf.square if penalty.kind == "squares" else tf.abs
+    return penalty.factor * tf.add_n([tf.reduce_sum(size(tf.cast(state[v], tf.float32))) for v in penalty.variables])
 
 
 def _reduced(recipe: Recipe, loss: Any, y: Any, predictions: Any, weights: Any) -> Any:

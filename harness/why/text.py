@@ -41,7 +41,7 @@ def _print(verdict: Verdict, console: Console, folder: Path) -> None:
         say(f"{one.cause.evidence}\n  fix: {one.fix}")
     for remark in verdict.remarks:
         at = f"step {remark.step}: " if remark.step else ""
-        console.print(f"[bold]{remark.remark}[/] (remark): ", end="")
+        console.print(Text(remark.remark, style="bold"), end=" (remark): ")
         say(f"{at}{remark.evidence}; {remark.advice}")
     if verdict.counterpart:
         say(against_fit(verdict.counterpart))

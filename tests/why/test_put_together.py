@@ -95,7 +95,7 @@ def test_weights_that_a_train_step_does_not_use_are_missed(
 ) -> None:
     text = script(WEIGHTED, change=weights).replace("training=True), weights)", f"training=True){', weights' * used})")
     one = verdict(tmp_path, text)
-    assert [finding.cause.cause for finding in one.faults] == [] if used else ["sample_weight"]
+    assert [finding.cause.cause for finding in one.faults] == ([] if used else ["sample_weight"])
 
 
 CLIPPED = """

@@ -35,6 +35,8 @@ def test_a_step_that_runs_uncompiled_is_one_remark_and_no_fault(call: Call, tmp_
     assert (remark["remark"], remark["step"]) == ("eager", None)
     assert remark["evidence"].startswith(f"all {model['judged']} recomputed steps ran uncompiled")
     assert remark["evidence"] in page.read_text()
+    _, told, _ = call("why", str(file))
+    assert "\neager (remark): all " in told
 
 
 @pytest.mark.slow

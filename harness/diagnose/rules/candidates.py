@@ -1,4 +1,4 @@
-"""Ways of taking the loss that a gradient may come from, in the order in which they are tried; no TensorFlow."""
+"""Ways of taking the loss that a gradient may come from, in the order in which they are tried."""
 
 from __future__ import annotations
 

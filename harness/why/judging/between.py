@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -16,16 +15,15 @@ from harness.why.observing.witness import Observed, Witness
 _NEW = 0.5  # of the rows of a call, for it to be validation
 
 
-def validation(observed: Observed, new_reference: Callable[[], Reference]) -> list[Cause]:
+def validation(observed: Observed, reference: Reference) -> list[Cause]:
     """Calls in training mode over rows that no step trains on: validation with dropout on.
 
     Args:
         observed: a model that was trained.
-        new_reference: recomputes its predictions.
+        reference: recomputes its predictions.
     """
     record = observed.record
     trained = {int(row) for rows in record.rows for row in rows.x.tolist()}
-    reference: Reference | None = None
     for passed, steps in record.idle:
         call = passed.call
         calls = [rows for rows in record.calls if rows.after == steps and rows.training]
@@ -33,7 +31,6 @@ def validation(observed: Observed, new_reference: Callable[[], Reference]) -> li
         new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
         if not call.training or not any(new) or _in_steps(observed, call.line):
             continue
-        reference = reference or new_reference()
         right = reference.forward(call.state, call.x, training=False)
         wrong = reference.forward(call.state, call.x, training=True)
         if not close(call.predictions, right, 1e-4) and close(call.predictions, wrong, 1e-4):

@@ -85,9 +85,8 @@ def clipped_log(steps: Sequence[Step]) -> ClippedLog | None:
     guilty = tuple(number for number, count in wrong.items() if count)
     if not guilty:
         return None
-    return ClippedLog(
-        each[0][1].kind, nearest, beyond, int(silent.sum()), sum(wrong.values()), len(distance), guilty
-    )  # fmt: skip
+    kind = each[0][1].kind
+    return ClippedLog(kind, nearest, beyond, int(silent.sum()), sum(wrong.values()), len(distance), guilty)
 
 
 def _rows(passed: Pass) -> _Rows | None:

@@ -47,7 +47,7 @@ class Inferred:
         return bool(np.allclose(self.scale, self.scale[0], rtol=_SAME))
 
     @property
-    def squarely_summed(self) -> bool:
+    def pairs_summed(self) -> bool:
         """Whether each prediction was compared with every target and the errors added up, not averaged."""
         return bool(self.spread and self.scale[0] > 1 + _SAME)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -105,8 +105,7 @@ class _Judge:
         self._rows.find(by_fit=observed.by_fit)
         found = told(observed.model, self._steps)
         outcome = self._recomputed(found)
-        # Of an absolute error only the sign of a row's error is known, not its target.
-        if found is not None and found.by_hand and not found.words.startswith("mean_absolute_error"):
+        if found is not None and found.targets_told:
             self._rows.pair_recorded(found.steps)
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
         causes += validation(observed, self._plain_reference)
@@ -127,7 +126,7 @@ class _Judge:
             unchecked=(*self._rows.unchecked, *self._unchecked, *_NEVER),
             checked=tuple(self._checked),
             counterpart=self._counterpart(outcome) if by_fit else "",
-            remarks=remarks(observed.record, self._steps, self._plain_reference()),
+            remarks=remarks(observed.record, self._steps, self._plain_reference),
         )
 
     def _name(self) -> str:
@@ -211,7 +210,9 @@ class _Judge:
     def _optimizer(self) -> Any:
         return copied_optimizer(self._steps, self._observed.observer.optimizers)
 
+    @cached_property
     def _plain_reference(self) -> Reference:
+        """Recomputes predictions, whatever the losses are."""
         return self._reference(Told((), (), False, "", {}))
 
     def _finding(self, cause: Cause) -> Finding:

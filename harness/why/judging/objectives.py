@@ -41,7 +41,7 @@ class Told:
         spread: of the targets around the number that every prediction is pulled to, by step number, where each
             was compared with every target.
         weights: whether rows count by weights.
-        by_hand: whether the losses were told from their gradients.
+        targets_told: whether each row's targets are known from the gradient of a loss written by hand.
         clipped: the log of a cross-entropy by hand, where it is clipped.
         summed: whether the errors of all predictions against all targets are added up.
         penalty: on the weights, added by hand.
@@ -54,7 +54,7 @@ class Told:
     words: str
     spread: dict[int, float]
     weights: bool = False
-    by_hand: bool = False
+    targets_told: bool = False
     clipped: ClippedLog | None = None
     repaired: tuple[str, ...] = ()
     summed: bool = False
@@ -197,7 +197,7 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if len(kinds) != 1:
         return None
     (name, from_logits) = kinds.pop()
-    summed = any(one.squarely_summed for one in found.values())
+    summed = any(one.pairs_summed for one in found.values())
     weights = not all(one.even for one in found.values())
     again = [_with_targets(step, {p: one for (n, p), one in found.items() if n == step.number}) for step in known]
     objective = Objective("", _by_name(name, bool(from_logits)), keras.metrics.Mean, "mean")
@@ -206,7 +206,8 @@ def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
     if spread:  # no row's own target is known then
         behind = pulled(known)
         return None if behind is None else replace(behind, spread=spread, words=words, summed=summed)
-    return Told((objective,), tuple(again), True, words, {}, weights, by_hand=True)
+    exact = name != "mean_absolute_error"  # of which only the side shows that the target is on
+    return Told((objective,), tuple(again), True, words, {}, weights, targets_told=exact)
 
 
 def _inferred(passed: Pass) -> Inferred | None:

@@ -15,15 +15,18 @@ from harness.trees import leaves, row_count
 from harness.why.observing.fingerprints import fingerprints
 
 
-def with_weights(steps: Sequence[Step], given: Mapping[str, Any]) -> list[Step]:
+def with_weights(steps: Sequence[Step], given: Sequence[Mapping[str, Any]]) -> list[Step]:
     """Recorded steps in which each loss that was given no weights has those that ``fit()`` handed over.
 
     Args:
         steps: recorded.
-        given: arguments of ``fit()`` or ``train_on_batch()`` by name.
+        given: arguments of each call of ``fit()`` or ``train_on_batch()`` by name; where they differ in the weights
+            of classes, which step belongs to which is not known, and no loss gets any.
     """
-    by_class = given.get("class_weight")
-    by_row = _by_row(given.get("x"), given.get("sample_weight"))
+    by_class = given[0].get("class_weight") if given else None
+    if any(one.get("class_weight") != by_class for one in given):
+        return list(steps)
+    by_row = _by_row([(one.get("x"), one.get("sample_weight")) for one in given])
     if not by_class and not by_row:
         return list(steps)
 
@@ -34,13 +37,20 @@ def with_weights(steps: Sequence[Step], given: Mapping[str, Any]) -> list[Step]:
     return [replace(step, passes=tuple(weighted(passed) for passed in step.passes)) for step in steps]
 
 
-def _by_row(x: Any, weights: Any) -> dict[int, float]:
-    """Weights by the fingerprints of rows; none where equal rows have several, or the rows are in no array."""
-    if weights is None or not all(hasattr(leaf, "__array__") for leaf in leaves(x)):
-        return {}
-    rows, each = fingerprints(x).tolist(), np.asarray(weights, np.float64).reshape(-1).tolist()
-    known = dict(zip(rows, each))
-    return known if len(rows) == len(each) and all(known[row] == weight for row, weight in zip(rows, each)) else {}
+def _by_row(given: Sequence[tuple[Any, Any]]) -> dict[int, float]:
+    """Weights by the fingerprints of rows; none where equal rows have several, or the rows are in no array.
+
+    Args:
+        given: inputs and weights of each call.
+    """
+    known: dict[int, float] = {}
+    for x, weights in given:
+        if weights is None or not all(hasattr(leaf, "__array__") for leaf in leaves(x)):
+            return {}
+        rows, each = fingerprints(x).tolist(), np.asarray(weights, np.float64).reshape(-1).tolist()
+        if len(rows) != len(each) or any(known.setdefault(row, weight) != weight for row, weight in zip(rows, each)):
+            return {}
+    return known
 
 
 def _weighted(loss: Loss, passed: Pass, by_class: Mapping[int, float], by_row: Mapping[int, float]) -> Loss:

@@ -36,7 +36,7 @@ class Observed:
         record: of its steps.
         by_fit: whether it was trained by Keras's own ``fit()`` or ``train_on_batch()``, through Keras's own steps.
         flags: which of its layers are trainable, in order; another choice of the script makes another observed.
-        given: what ``fit()`` or ``train_on_batch()`` was called with last, by name.
+        given: what each call of ``fit()`` or ``train_on_batch()`` was given, by name.
     """
 
     model: Any
@@ -44,7 +44,7 @@ class Observed:
     record: Record
     flags: tuple[bool, ...]
     by_fit: bool = False
-    given: dict[str, Any] = field(default_factory=dict)
+    given: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -183,14 +183,16 @@ class Witness:
 
         def fitting(self: Any, *args: Any, **options: Any) -> Any:
             line = user_line()
-            result = original(self, *args, **options)
-            if self.variables and not self.trainable_variables:
-                witness._count_untrained(self, original.__name__, line)
-            for one in witness.found:
-                if one.model is self and one.observer.active:
-                    one.by_fit = True
-                    one.given = dict(signature(original).bind_partial(self, *args, **options).arguments)
-            return result
+            try:
+                return original(self, *args, **options)
+            finally:  # the script may be stopped inside
+                if self.variables and not self.trainable_variables:
+                    witness._count_untrained(self, original.__name__, line)
+                given = dict(signature(original).bind_partial(self, *args, **options).arguments)
+                for one in witness.found:
+                    if one.model is self and one.observer.active:
+                        one.by_fit = True
+                        one.given.append(given)
 
         return fitting
 
