@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.engine.workers import TRIES, Finished, TrainingError, Unit, UnitError, WorkerDeathError, found, trained
 from harness.errors import InputError
+from harness.plan.identity import cores
 from harness.records import FoldResult
 
 _IN_ADVANCE = 2  # units handed over for each that the cluster has room for, where nobody says how many
@@ -66,7 +67,7 @@ def _start(ray: Any, address: str | None, cluster: RayCluster) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
-            own = {"num_cpus": (cluster.workers or max(1, _cores() // cluster.threads)) * cluster.threads}
+            own = {"num_cpus": (cluster.workers or max(1, cores() // cluster.threads)) * cluster.threads}
             ray.init(address="local", include_dashboard=False, **own, **quiet)
         else:
             ray.init(address=address, **quiet)
@@ -127,7 +128,3 @@ def _trained(train: str, unit: Unit, folder: str, variables: Mapping[str, str]) 
     with suppress(OSError):
         os.chdir(folder)
     return trained(found(train), unit)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

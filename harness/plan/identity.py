@@ -138,10 +138,14 @@ def machine() -> dict[str, str]:
     A convolution's gradient is summed in as many parts as there are threads, so their number is part
     of a result: measured, one thread and two give different bits.
     """
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     chosen = {name: os.environ[name] for name in KERNEL_VARIABLES if os.environ.get(name)}
-    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(available)
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(cores())
     return {"processor": platform.machine(), "threads": threads, **chosen}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def observing_code() -> set[Source]:

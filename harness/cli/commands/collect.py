@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+
+from harness.plan.identity import cores
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,5 +56,4 @@ def machine() -> str:
         lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
         names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
         processor = next(names, processor)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.system()}, {processor}, {cores} cores"
+    return f"{platform.system()}, {processor}, {cores()} cores"

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.errors import InputError, proposal, require_whole
+from harness.plan.identity import cores
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # read by TensorFlow when it starts
 KINDS = ("local", "ray", "submitit")
@@ -128,8 +129,3 @@ def share_threads(settings: Mapping[str, Any]) -> None:
 def worker_variables() -> dict[str, str]:
     """Variables of the environment that a worker elsewhere is to have as this process has them."""
     return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
