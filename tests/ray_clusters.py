@@ -53,10 +53,16 @@ class TwoNodes:
         """Process ids of the nodes that live, the head's first."""
         return [pid for pid, words in _processes() if words[0].endswith("/raylet") and str(self._folder) in str(words)]
 
-    def workers(self) -> list[int]:
-        """Process ids of the workers that train a unit."""
-        nodes = self.nodes()
+    def workers(self, *nodes: int) -> list[int]:
+        """Process ids of the workers that train a unit, of these nodes or of all."""
+        nodes = nodes or tuple(self.nodes())
         return [pid for pid, words in _processes() if words[0].startswith("ray::_trained") and _parent(pid) in nodes]
+
+    def lose(self, node: int) -> None:
+        """A node gone at once, as a machine: its workers, too, which would otherwise end what they have in hand."""
+        workers = self.workers(node)
+        for pid in (node, *workers):
+            os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         with suppress(subprocess.TimeoutExpired):
