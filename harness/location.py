@@ -1,4 +1,4 @@
-"""Where things are: the shipped configuration, the default tracking store, code that is the user's own.
+"""Where things are: the shipped configuration, the default tracking store, the user's own code; and how many cores.
 
 Light to import: the command line answers ``--help`` through here.
 """
@@ -25,6 +25,11 @@ def experiments_folder() -> Path:
     """The reproduced articles: inside an installed package, or beside it in a source checkout."""
     inside = _PACKAGE / "experiments"
     return inside if inside.is_dir() else _PACKAGE.parent / "experiments"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

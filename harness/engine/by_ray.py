@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.engine.workers import TRIES, Finished, TrainingError, Unit, UnitError, WorkerDeathError, found, trained
 from harness.errors import InputError
-from harness.plan.identity import cores
+from harness.location import cores
 from harness.records import FoldResult
 
 _IN_ADVANCE = 2  # units handed over for each that the cluster has room for, where nobody says how many

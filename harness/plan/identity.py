@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.digests import digest_arrays, digest_settings
+from harness.location import cores
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.imports import Source
 
@@ -141,11 +142,6 @@ def machine() -> dict[str, str]:
     chosen = {name: os.environ[name] for name in KERNEL_VARIABLES if os.environ.get(name)}
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(cores())
     return {"processor": platform.machine(), "threads": threads, **chosen}
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def observing_code() -> set[Source]:

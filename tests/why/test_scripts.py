@@ -92,9 +92,15 @@ def test_every_model_is_judged_for_itself(tmp_path: Path) -> None:
     assert [faults(one).keys() for one in found.verdicts] == [{"training_flag"}, set()]
 
 
-def test_a_script_need_not_end(tmp_path: Path) -> None:
-    text = script(CLASSIFIER, LOOP, change=("range(3)", "range(10**9)"))
+@pytest.mark.parametrize("loop", [LOOP, COMPILED])
+def test_a_script_need_not_end(tmp_path: Path, loop: str) -> None:
+    text = script(CLASSIFIER, loop, change=("range(3)", "range(10**9)"))
     assert verdict(tmp_path, text, steps=6, stop=True).judged == 6
+
+
+def test_fit_that_is_stopped_is_known_to_be_fit(tmp_path: Path) -> None:
+    one = verdict(tmp_path, script(CLASSIFIER, FIT, change=("epochs=3", "epochs=10**6")), steps=6, stop=True)
+    assert (one.by_fit, faults(one)) == (True, {})
 
 
 def test_an_error_of_the_script_is_its_own_and_does_not_hide_the_verdict(tmp_path: Path) -> None:

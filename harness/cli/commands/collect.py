@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.plan.identity import cores
+from harness.location import cores
 
 
 def main(arguments: Sequence[str]) -> int:

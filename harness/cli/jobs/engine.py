@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.errors import InputError, proposal, require_whole
-from harness.plan.identity import cores
+from harness.location import cores
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # read by TensorFlow when it starts
 KINDS = ("local", "ray", "submitit")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -15,6 +18,7 @@ import tensorflow as tf
 
 from harness.errors import InputError
 from harness.location import is_own_code
+from harness.observe.events import Event
 from harness.observe.patching import replace
 from harness.observe.state import read, write
 from harness.observe.tensors import symbolic
@@ -86,6 +90,8 @@ class Witness:
     def __post_init__(self) -> None:
         self._undo = ExitStack()
         self._depth = 0
+        self._script = threading.get_ident()
+        self._stopped = False
 
     @property
     def enough(self) -> bool:
@@ -145,8 +151,6 @@ class Witness:
             other = set_by_script()
             if other is not None:
                 witness._refuse(other)
-            if witness.stop and witness.enough:
-                raise KeyboardInterrupt
             if witness._depth == 0 and witness._adopt(self, args, options):
                 return keras.Layer.__call__(self, *args, **options)  # as it is observed from now on
             witness._depth += 1
@@ -172,11 +176,20 @@ class Witness:
             return False
         left = _BUDGET - sum(one.record.taken for one in self.found)
         record = Record(self.steps, max(left, _LEAST))
-        observer = ScriptObserver(model, record.event, record.glance)
+        observer = ScriptObserver(model, partial(self._take, record), record.glance)
         record.gate, record.trainable = observer.record, observer.trainable
         self.found.append(Observed(model, observer, record, flags))
         self._undo.enter_context(observer.on())
         return True
+
+    def _take(self, record: Record, event: Event) -> None:
+        record.event(event)
+        if self.stop and self.enough and not self._stopped:
+            self._stopped = True
+            # Compiled steps call no Python of the script's thread in which it could be raised.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._script), ctypes.py_object(KeyboardInterrupt)
+            )
 
     def _fitting(self, original: Any) -> Any:
         witness = self
