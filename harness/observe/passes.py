@@ -13,7 +13,7 @@ from harness.trees import leaves
 
 _MOST = 6  # losses, of which any may have been added up
 _SHARES = (1.0, 0.5)  # of the sum: as it is, or halved
-_SAME = 1e-4  # relative, of a loss
+_SAME, _ROUNDING = 1e-4, 1e-6  # relative, of a loss: taken for the same, and no difference at all
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,27 @@ def put_together(last: Pass, before: Sequence[Pass]) -> tuple[Pass, list[Pass]]:
     target = float(np.sum(last.gradient.target, dtype=np.float64))
     if len({place for place, _ in every}) < 2 or len(every) > _MOST or not np.isfinite(target):
         return last, list(before)
-    wanted = dict.fromkeys((target, target - last.call.penalty))
-    for count in range(1, len(every) + 1):
-        for chosen in combinations(every, count):
-            total = sum(float(np.mean(loss.value, dtype=np.float64)) for _, loss in chosen)
-            if not any(abs(share * total - value) <= _SAME * abs(value) for share in _SHARES for value in wanted):
-                continue
-            places = {place for place, _ in chosen}
-            if len(passes) - 1 not in places:
-                return last, list(before)
-            own = {at: tuple(loss for place, loss in chosen if place == at) for at in places}
-            beside = tuple(replace(before[at], losses=own[at]) for at in sorted(places) if at < len(before))
-            left = [passed for at, passed in enumerate(before) if at not in places]
-            return replace(last, losses=own[len(before)] if beside else last.losses, beside=beside), left
-    return last, list(before)
+    wanted = (target, target - last.call.penalty)
+    fitting = [
+        (max(gap, _ROUNDING), chosen)
+        for count in range(1, len(every) + 1)
+        for chosen in combinations(every, count)
+        if (gap := min(_gap([loss for _, loss in chosen], value) for value in wanted)) <= _SAME
+    ]
+    if not fitting:
+        return last, list(before)
+    # Of several that fit, the nearest: two losses of a step may nearly be equal. Of equals, the one of fewest losses.
+    _, nearest = min(fitting, key=lambda one: one[0])
+    places = {place for place, _ in nearest}
+    if len(passes) - 1 not in places:
+        return last, list(before)
+    own = {at: tuple(loss for place, loss in nearest if place == at) for at in places}
+    beside = tuple(replace(before[at], losses=own[at]) for at in sorted(places) if at < len(before))
+    left = [passed for at, passed in enumerate(before) if at not in places]
+    return replace(last, losses=own[len(before)] if beside else last.losses, beside=beside), left
+
+
+def _gap(losses: Sequence[Loss], value: float) -> float:
+    """How far a share of a sum of losses is from a value, relative to it."""
+    total = sum(float(np.mean(loss.value, dtype=np.float64)) for loss in losses)
+    return min(abs(share * total - value) for share in _SHARES) / max(abs(value), 1e-30)
