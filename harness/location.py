@@ -11,6 +11,8 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
+from harness.errors import InputError, shell_word
+
 _PACKAGE = Path(__file__).resolve().parent
 STORE_VARIABLE = "HARNESS_STORE"
 
@@ -57,8 +59,14 @@ def store_folder() -> Path:
     In this order: the folder named by the environment variable ``HARNESS_STORE``; the nearest
     ``mlruns`` that already holds a store, here or above; the one of the source checkout the package
     runs from; a new one in the working directory.
+
+    Raises:
+        InputError: ``HARNESS_STORE`` is an address.
     """
     named = os.environ.get(STORE_VARIABLE)
+    if named and "://" in named:
+        fix = f"unset {STORE_VARIABLE} and export {shell_word(f'MLFLOW_TRACKING_URI={named}')}"
+        raise InputError(STORE_VARIABLE, named, "a folder", fix)
     if named:
         return Path(named).expanduser().resolve()
     here = Path.cwd()

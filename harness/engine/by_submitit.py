@@ -35,6 +35,7 @@ class Batch:
         wait: for what comes of them.
         variables: of the environment, set in each job before it imports TensorFlow.
         poll_s: between two looks.
+        follow: the command that says how far they are.
     """
 
     cluster: str
@@ -44,6 +45,7 @@ class Batch:
     wait: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
     poll_s: float = 1.0
+    follow: str = "harness status"
 
 
 def by_submitit(
@@ -151,7 +153,7 @@ def _submit(
         folder.add(Task(str(job.job_id), batch.cluster, tuple(study(unit) for unit in share), hashes))
         job._cancel_at_deletion = False
     ids = ", ".join(sorted({str(job.job_id).partition("_")[0] for job in jobs}))
-    say(f"{len(units)} folds submitted in {len(jobs)} jobs ({ids}); harness status follows them")
+    say(f"{len(units)} folds submitted in {len(jobs)} jobs ({ids}); to follow them: {batch.follow}")
 
 
 @contextmanager

@@ -184,26 +184,36 @@ def open_store(uri: str | None = None, *, create: bool = True) -> Store:
     Raises:
         InputError: the folder cannot be written, or the store is locked, corrupt, of another MLflow, or out of reach.
     """
+    store = store_at(uri)
+    if store.file is None or store.folder is None:
+        _probe(store)
+    elif not create:
+        _ready_to_read(store, store.file)
+    else:
+        require_writable(store.folder)
+        with _locked(store.folder), interrupts_held():  # the first use makes the tables, another process's perhaps
+            require_sound(store.file)
+            _probe(store)
+    return store
+
+
+def store_at(uri: str | None = None) -> Store:
+    """The store of an address, which is not looked at.
+
+    Raises:
+        InputError: no file can have this name.
+    """
     uri = uri or store_uri()
     if not uri.startswith(SQLITE):
-        store = Store(uri, None)
-        _probe(store)
-        return store
+        return Store(uri, None)
     path = Path(uri.removeprefix(SQLITE)).expanduser().resolve()
     uri = f"{SQLITE}{path}"
     if "?" in uri:  # what follows it is no part of the file's name in an address
         raise InputError("tracking.uri", uri, "the path of a file, without ?", "rename the folder, or choose another")
-    if not create:
-        return _open_to_read(path, uri)
-    require_writable(path.parent)
-    with _locked(path.parent), interrupts_held():  # the first use makes the tables, another process's perhaps
-        require_sound(path)
-        store = Store(uri, path.parent)
-        _probe(store)
-    return store
+    return Store(uri, path.parent)
 
 
-def _open_to_read(path: Path, uri: str) -> Store:
+def _ready_to_read(store: Store, path: Path) -> None:
     if not path.exists():
         raise InputError(
             "store", str(path), "a store that holds a study", "run one first (make study), or name one with --uri"
@@ -215,12 +225,10 @@ def _open_to_read(path: Path, uri: str) -> Store:
             raise
         with _locked(path.parent):  # it may be just being begun
             require_sound(path, write=False)
-    store = Store(uri, path.parent)
     try:
         read_experiments(path)  # SQLite itself reads where it cannot write
     except sqlite3.Error:  # what is wrong with it MLflow tells
         _probe(store)
-    return store
 
 
 @contextmanager

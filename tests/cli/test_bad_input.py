@@ -271,9 +271,18 @@ def test_bad_arguments_about_a_study(
     refused(call(*arguments), field, received, allowed, fix)
 
 
-def test_no_store_is_not_started_by_reading(call: Call, store: Path) -> None:
-    refused(call("status"), "store", str(store), "holds a study", "run one first")
+@pytest.mark.parametrize("command", ["status", "sync"])
+def test_no_store_is_started_where_nothing_is_recorded(command: str, call: Call, store: Path) -> None:
+    refused(call(command), "store", str(store), "holds a study", "run one first")
     assert not store.exists()
+
+
+def test_an_address_in_place_of_the_stores_folder(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_STORE", "sqlite:///here.db")
+    fix = "unset HARNESS_STORE and export MLFLOW_TRACKING_URI=sqlite:///here.db"
+    refused(call(*RUN), "HARNESS_STORE", "sqlite:///here.db", "a folder", fix)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_from_a_shell_it_is_the_same(store: Path, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_submit_and_leave(cluster: str, store: Path, undisturbed: dict[tuple[str
     sweep = (*SWEEP, f"engine=submitit_{cluster}", "engine.workers=2")
     code, _, err = run_harness(*sweep, "engine.wait=false", store=store)
     assert (code, "8 folds submitted in 2 jobs" in err) == (0, True), err
+    assert "to follow them: harness status faulty\n" in err
     code, out, err = run_harness("status", "faulty", store=store)
     assert (code, "jobs that wait or run" in out) == (0, True), err
     end = time.monotonic() + 300

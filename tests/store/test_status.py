@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from command_line import PARENT, SMALL, Call, client, runs
 from rich.console import Console
 from rich.text import Text
 
+from harness.cli.sweep.submitted import follow_command
 from harness.cli.terminal.watch import watch_lines, watch_table
+from harness.engine.submitted import SubmittedFolder, Task
+from harness.records import FoldResult
+from harness.store.connect import open_store
 
 TINY = (*SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
 
@@ -84,3 +89,18 @@ def test_elsewhere_each_change_is_a_line_and_the_end_is_noticed(capsys: pytest.C
         "",
     ]
     assert len(list(readings)) == 4, "five readings in which nothing ran"
+
+
+def test_folds_submitted_from_another_folder_are_followed_by_the_command_that_is_told(
+    call: Call, store: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "my jobs"
+    SubmittedFolder(elsewhere).put("b", FoldResult(1, (), 1, 1, "a", "b", "c", 1, 0.0))
+    SubmittedFolder(elsewhere).add(Task("7", "slurm", ("far", "far"), ("a", "b")))
+    command = shlex.split(follow_command(open_store(), "far", str(elsewhere)))
+    code, out, err = call(*command[1:])
+    assert (code, "submitted: 1 folds trained and not collected" in out) == (0, True), err
+    assert call("status", "far")[0] == 2
+    assert "--uri" not in command
+    other = open_store(f"sqlite:///{tmp_path / 'other' / 'mlflow.db'}")
+    assert shlex.split(follow_command(other, "far"))[1:] == ["status", "far", "--uri", other.uri]

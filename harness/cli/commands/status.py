@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         "has trained for ten seconds",
     )
     parser.add_argument("--spool", help="the folder that tracking.spool named; by default beside the store")
+    parser.add_argument("--submitted", help="the folder that engine.folder named; by default beside the store")
     options = parser.parse_args(arguments)
 
     from harness.cli.terminal.console import stdout_console
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         told = render_rows(read(), options.format, title=options.study or "studies", sentences=[words] if words else [])
         print(told, end="")
     else:
-        submitted = _submitted(store, options.study)
+        submitted = _submitted(store, options.study, options.submitted)
         try:
             console.print(table(read(), None))
         except InputError:  # no run of it yet
@@ -74,11 +75,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _submitted(store: Store, study: str | None) -> str:
+def _submitted(store: Store, study: str | None, folder: str | None) -> str:
     """How far the folds of a study are that are submitted; empty where none is."""
     from harness.cli.sweep.submitted import submitted_words
 
-    return submitted_words(store, study) if study else ""
+    return submitted_words(store, study, folder) if study else ""
 
 
 def _running(row: dict[str, Any]) -> bool:

@@ -18,13 +18,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--spool", help="the folder that tracking.spool named; by default beside the store")
     options = parser.parse_args(arguments)
 
-    from harness.store.connect import open_store
+    from harness.store.connect import open_store, store_at
     from harness.store.interrupts import interrupts_held
     from harness.store.spooling.catch_up import sync
     from harness.store.spooling.spool import spool_of
 
-    store = open_store(options.uri)
-    spool = spool_of(store, options.spool)
+    spool = spool_of(store_at(options.uri), options.spool)
+    store = open_store(options.uri, create=spool.folds() > 0)  # a mistyped address begins no store
     with store.plain_errors(), interrupts_held():
         written = sync(store, spool, lambda text: print(text, file=sys.stderr))
     left = spool.folds()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.cli.jobs.engine import Engine, worker_variables
 from harness.cli.jobs.resolve import ResolvedJob
-from harness.cli.sweep.submitted import submitted_folder
+from harness.cli.sweep.submitted import follow_command, submitted_folder
 from harness.engine.by_joblib import by_joblib
 from harness.engine.by_ray import RayCluster, by_ray
 from harness.engine.by_submitit import Batch, by_submitit
@@ -30,7 +30,8 @@ def finished(jobs: Sequence[ResolvedJob], units: Sequence[Unit], store: Store, s
     if engine.kind == "submitit":
         # What was trained before is not what a user wants who forces it: a name of its own for each of such units.
         named = [replace(one, hashed=one.hashed + secrets.token_hex(4) * jobs[one.owner].force) for one in units]
-        return by_submitit(named, _FAR, batch(engine, store), lambda unit: jobs[unit.owner].description.study, say)
+        where = batch(engine, store, jobs[0].description.study)
+        return by_submitit(named, _FAR, where, lambda unit: jobs[unit.owner].description.study, say)
     return by_joblib(units, train_unit, min(engine.workers or 1, max(1, len(units))), say)
 
 
@@ -48,7 +49,7 @@ def ray_cluster(engine: Engine) -> RayCluster:
     )
 
 
-def batch(engine: Engine, store: Store) -> Batch:
+def batch(engine: Engine, store: Store, study: str) -> Batch:
     """The settings of ``engine=submitit_local`` and ``engine=submitit_slurm``."""
     settings = engine.settings
     slurm = settings["cluster"] == "slurm"
@@ -66,4 +67,5 @@ def batch(engine: Engine, store: Store) -> Batch:
         wait=settings["wait"],
         variables=worker_variables(),
         poll_s=5.0 if slurm else 0.5,
+        follow=follow_command(store, study, settings["folder"]),
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.engine.by_submitit import alive
 from harness.engine.submitted import SubmittedFolder, counts
-from harness.location import store_folder
+from harness.errors import shell_word
+from harness.location import store_folder, store_uri
 from harness.store.connect import Store
 
 
@@ -15,9 +16,23 @@ def submitted_folder(store: Store, chosen: str | None = None) -> Path:
     return Path(chosen).expanduser().resolve() if chosen else (store.folder or store_folder()) / "submitted"
 
 
-def submitted_words(store: Store, study: str) -> str:
-    """How far the folds of a study are that are submitted; empty where none is."""
-    folder = SubmittedFolder(submitted_folder(store))
+def follow_command(store: Store, study: str, chosen: str | None = None) -> str:
+    """What says how far the folds of a study are, to be pasted.
+
+    Args:
+        chosen: the folder that ``engine.folder`` names.
+    """
+    own = "" if store.uri == store_uri() else f" --uri {shell_word(store.uri)}"
+    return f"harness status {shell_word(study)}{own}" + (f" --submitted {shell_word(chosen)}" if chosen else "")
+
+
+def submitted_words(store: Store, study: str, chosen: str | None = None) -> str:
+    """How far the folds of a study are that are submitted; empty where none is.
+
+    Args:
+        chosen: the folder that ``engine.folder`` names.
+    """
+    folder = SubmittedFolder(submitted_folder(store, chosen))
     tasks = [task for task in folder.tasks() if study in task.studies]
     if not tasks:
         return ""
