@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS, HELD_OUT = (Path(__file__).parent / name for name in ("scripts", "held_out"))
 _FIELD = re.compile(r"^(source|causes|not checked): (.+)$", re.MULTILINE)
 _PUT, _OUT = "# fixed: ", "# fixed-out"
 
@@ -49,9 +49,9 @@ class Case:
         return twin_of(self.text)
 
 
-def cases(only: tuple[str, ...] = ()) -> list[Case]:
-    """All scripts, or those with one of these words in their names."""
-    found = [_read(path) for path in sorted(SCRIPTS.glob("*/*.py"))]
+def cases(only: tuple[str, ...] = (), folder: Path = SCRIPTS) -> list[Case]:
+    """All scripts of a folder, or those with one of these words in their names."""
+    found = [_read(path) for path in sorted(folder.glob("*/*.py"))]
     return [one for one in found if not only or any(word in one.name for word in only)]
 
 

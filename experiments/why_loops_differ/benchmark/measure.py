@@ -1,10 +1,11 @@
 """Judge every script of the benchmark and its corrected twin; write results.json and the tables of README.md.
 
-    python experiments/why_loops_differ/benchmark/measure.py [--jobs N] [--only WORD…] [--references]
+    python experiments/why_loops_differ/benchmark/measure.py [--jobs N] [--only WORD…] [--references | --held-out]
 
 With ``--only`` just the scripts with one of these words in their names are judged, and their results replaced. With
 ``--references`` the scripts are run as they are instead, for references.json: whether Keras or TensorFlow warned, and
-whether ``tf.debugging.enable_check_numerics`` stopped them.
+whether ``tf.debugging.enable_check_numerics`` stopped them. With ``--held-out`` the scripts of ``held_out/`` are
+judged, for held_out.json.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cases import Case, cases
+from cases import HELD_OUT, SCRIPTS, Case, cases
 from processes import Ran, run
 from tables import write
 
@@ -135,13 +136,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--references", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--references", action="store_true")
+    which.add_argument("--held-out", action="store_true")
     options = parser.parse_args()
     work, name = (references, "references.json") if options.references else (measure, "results.json")
-    results = {one["script"]: one for one in work(cases(tuple(options.only)), options.jobs)}
+    folder, name = (HELD_OUT, "held_out.json") if options.held_out else (SCRIPTS, name)
+    results = {one["script"]: one for one in work(cases(tuple(options.only), folder), options.jobs)}
     known = json.loads((HERE / name).read_text(encoding="utf-8")) if (HERE / name).exists() else []
     kept = {one["script"]: one for one in known} | results
-    every = [kept[case.name] for case in cases() if case.name in kept]
+    every = [kept[case.name] for case in cases(folder=folder) if case.name in kept]
     (HERE / name).write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write()
 

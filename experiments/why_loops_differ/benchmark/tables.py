@@ -1,4 +1,4 @@
-"""The tables of README.md, from results.json and mutations.json."""
+"""The tables of README.md, from results.json, held_out.json and mutations.json."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ HERE = Path(__file__).parent
 
 def write() -> None:
     """Put all tables for which there are numbers into README.md, between their marks."""
-    results, references, mutations = (_read(name) for name in ("results", "references", "mutations"))
+    names = ("results", "references", "held_out", "mutations")
+    results, references, held_out, mutations = (_read(name) for name in names)
+    if held_out:
+        tables = _totals(held_out, None), _rows(held_out, "held_out")
+        _between("held out", "\n\n".join("\n".join(table) for table in tables))
     if results:
-        tables = _totals(results, references), _kinds(results), _rows(results)
+        tables = _totals(results, references), _kinds(results), _rows(results, "scripts")
         _between("scripts", "\n\n".join("\n".join(table) for table in tables))
         _between("misses", "\n".join(_misses(results)))
     if mutations:
@@ -38,7 +42,7 @@ def _between(mark: str, text: str) -> None:
 def _totals(results: Sequence[dict[str, Any]], references: Sequence[dict[str, Any]] | None) -> list[str]:
     faulty = [one for one in results if one["expected"]]
     blind = [one for one in results if one["expected_not_checked"]]
-    unfounded = [one for one in blind if not one["expected"]]
+    unfounded = [one for one in results if not one["expected"]]
 
     def share(of: Sequence[dict[str, Any]], key: str) -> str:
         return f"{sum(bool(one['score'][key]) for one in of)} of {len(of)}"
@@ -54,17 +58,18 @@ def _totals(results: Sequence[dict[str, Any]], references: Sequence[dict[str, An
         return f"{sum(not twin[key] for twin in twins)} of {len(twins)}" if twins else ""
 
     silent = sum(not one["score"]["twin"] and "twin" not in one["score"]["failed"] for one in results)
-    others = f"{still('warned')} | {still('stopped')}"
-    return [
-        "| of the scripts | `harness why` | warnings of Keras and TensorFlow | `enable_check_numerics` |",
-        "|---|---|---|---|",
-        f"| with a cause to find: detected | {share(faulty, 'detected')} | {by('warned')} | {by('stopped')} |",
-        f"| first cause named is right | {share(faulty, 'first')} | | |",
-        f"| all causes right, nothing else | {share(faulty, 'all')} | | |",
-        f"| with something that cannot be known: said to be not checked | {share(blind, 'told')} | | |",
-        f"| nothing else to find: blamed for nothing | {share(unfounded, 'all')} | | |",
-        f"| corrected twins: blamed for nothing | {silent} of {len(results)} | {others} |",
+    header = ["| of the scripts | `harness why` |", "|---|---|"]
+    cells = [
+        ("with a cause to find: detected", share(faulty, "detected"), by("warned"), by("stopped")),
+        ("first cause named is right", share(faulty, "first"), "", ""),
+        ("all causes right, nothing else", share(faulty, "all"), "", ""),
+        ("with something that cannot be known: said to be not checked", share(blind, "told"), "", ""),
+        ("nothing else to find: blamed for nothing", share(unfounded, "all"), "", ""),
+        ("corrected twins: blamed for nothing", f"{silent} of {len(results)}", still("warned"), still("stopped")),
     ]
+    if references:
+        header = [header[0] + " warnings of Keras and TensorFlow | `enable_check_numerics` |", "|---|---|---|---|"]
+    return [*header, *("| " + " | ".join(row if references else row[:2]) + " |" for row in cells)]
 
 
 def _kinds(results: Sequence[dict[str, Any]]) -> list[str]:
@@ -81,7 +86,7 @@ def is_right(one: dict[str, Any]) -> bool:
     return bool(one["score"]["all"] and one["score"]["told"])
 
 
-def _rows(results: Sequence[dict[str, Any]]) -> list[str]:
+def _rows(results: Sequence[dict[str, Any]], folder: str) -> list[str]:
     lines = ["| script | what goes wrong | source | expected | named | right |", "|---|---|---|---|---|---|"]
     for one in results:
         expected = [*(f"`{cause}`" for cause in one["expected"])]
@@ -91,7 +96,7 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[str]:
         named = dict.fromkeys(f["cause"] for f in script.get("findings", []) if f["cause"] not in benign)
         words = ", ".join(f"`{cause}`" for cause in named) or "nothing"
         mark = "yes" if is_right(one) else "no"
-        where = f"[`{one['script']}`](scripts/{one['script']}.py)"
+        where = f"[`{one['script']}`]({folder}/{one['script']}.py)"
         lines.append(f"| {where} | {one['story']} | {one['source']} | {', '.join(expected)} | {words} | {mark} |")
     return lines
 
