@@ -38,7 +38,7 @@ def test_every_script_names_a_source_of_its_own_kind_and_known_causes() -> None:
         assert case.causes or case.unchecked, case.name
     for case in [*found, *held_out]:
         assert case.story.endswith("."), case.name
-        assert "#" in case.source or case.source.startswith(("arXiv:", "own")), case.name
+        assert "#" in case.source or case.source.startswith(("arXiv:", "https:", "own")), case.name
         assert case.causes <= KNOWN, case.name
 
 
