@@ -76,7 +76,9 @@ class Reference:
         batch_size: rows of a whole batch.
         known: whether the losses are Keras's, so that a gradient may be one of their usual accidents.
         trainable: how many of the state variables are trained; None for those that the model has now.
-        updated: which of them the optimizer has, in its own order; None for all.
+        updated: which variables the optimizer has, in its own order, those of `others` numbered on; None for all
+            that are trained.
+        others: variables of no interest that the optimizer has beside.
         penalty: added to every loss; None for none.
     """
 
@@ -89,6 +91,7 @@ class Reference:
         known: bool = True,
         trainable: int | None = None,
         updated: tuple[int, ...] | None = None,
+        others: Sequence[Any] = (),
         penalty: Penalty | None = None,
     ) -> None:
         self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
@@ -98,6 +101,7 @@ class Reference:
         self.state = trainee.state
         self.trainable = len(self.model.trainable_variables) if trainable is None else trainable
         self.updated = tuple(range(self.trainable)) if updated is None else updated
+        self.others = tuple(others)
         self.names = [v.path.removeprefix(f"{self.model.name}/") for v in self.state[: self.trainable]]
         self.losses = USUAL if known else USUAL[:1]
         self._programs: dict[Recipe, Any] = {}
@@ -147,7 +151,8 @@ class Reference:
         """The trainable variables after the optimizer was applied to these gradients, from a state.
 
         Args:
-            gradients: without a loss scale; one that the optimizer takes out is put in first.
+            gradients: without a loss scale; one that the optimizer takes out is put in first. Of the model's trainable
+                variables, then of `others`, whose are zero where they are left out.
             rate: learning rate in place of the configured one.
         """
         self._restore(before)
@@ -158,9 +163,9 @@ class Reference:
         if rate is not None and place is not None:
             self.optimizer.variables[place].assign(rate)
         variables = self.state[: self.trainable]
-        self.optimizer.apply(
-            [tf.constant(scale * gradients[v]) for v in self.updated], [variables[v] for v in self.updated]
-        )
+        either = [*variables, *self.others]
+        every = [*gradients, *(np.zeros(v.shape, np.float32) for v in either[len(gradients) :])]
+        self.optimizer.apply([tf.constant(scale * every[v]) for v in self.updated], [either[v] for v in self.updated])
         after = read(variables)
         if rate is None:
             return after

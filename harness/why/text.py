@@ -69,6 +69,8 @@ def against_fit(found: Counterpart | str) -> str:
 def headline(verdict: Verdict) -> str:
     """The finding in a line."""
     count = len(verdict.faults)
+    if not verdict.steps:
+        return f"{verdict.model}: called in training mode, and trained in no step."
     by = ", trained by Keras's own steps" if verdict.by_fit else ""
     run = f"{verdict.steps} steps" + (f" in {verdict.epochs} epochs" if verdict.epochs > 1 else "")
     said = "nothing found" if not count else f"{count} cause{'s' * (count > 1)} found"

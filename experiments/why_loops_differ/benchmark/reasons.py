@@ -22,6 +22,10 @@ REASONS = {
     "models/gan_sigmoid_as_logits": _MISTAKEN,
     "models/language_model_three_faults": "rows that no step draws are not said to be not checked",
     "models/one_head_forgotten": "the head's variables, which have no gradient, are named as left out beside the cause",
+    "models/teacher_answers_are_not_shuffled_with_the_rows": (
+        "where two losses are on one output, and the second takes what was made of it, only the first one's targets "
+        "are looked at"
+    ),
     "models/two_inputs_torn": "a row is told by all its inputs together, of which none then comes again",
     "models/vae_divergence_left_out": "a layer that draws random numbers by tf.random cannot be run again alike",
     "report/batches_of_one": _MEANT,

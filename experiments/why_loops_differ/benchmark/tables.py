@@ -17,7 +17,7 @@ def write() -> None:
     names = ("results", "references", "held_out", "mutations")
     results, references, held_out, mutations = (_read(name) for name in names)
     if held_out:
-        tables = _totals(held_out, None), _rows(held_out, "held_out")
+        tables = _totals(held_out, None), _rows(held_out, "held_out"), _misses(held_out)
         _between("held out", "\n\n".join("\n".join(table) for table in tables))
     if results:
         tables = _totals(results, references), _kinds(results), _rows(results, "scripts")

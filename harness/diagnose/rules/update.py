@@ -56,6 +56,7 @@ class UpdateRule:
         wrong_list = self._variables.check(step, place, seen) and not self._over_fewer(step)
         handed = self._taken(step, gradients, place, mixed=wrong_list)
         present = [handed.get(v, np.zeros_like(w)) for v, w in enumerate(self._trainable(step.before))]
+        present += self._of_others(step)
         rates = self._rates(step, place)
         expected, shadow = self._expected(step, present, rates)
         expected = tuple(step.before[v] if v in self._variables.frozen else w for v, w in enumerate(expected))
@@ -67,6 +68,10 @@ class UpdateRule:
     def _over_fewer(self, step: Step) -> bool:
         """Whether the configured optimizer is known over just the variables that this step's optimizers have."""
         return False
+
+    def _of_others(self, step: Step) -> list[np.ndarray]:
+        """What the optimizer was handed for the variables of other models, which it may have."""
+        return []
 
     def finish(self, lengths: Sequence[int]) -> None:
         """After the run: what only all steps together tell; ``lengths`` are the steps of each epoch."""
@@ -110,6 +115,7 @@ class UpdateRule:
         if len(step.applies) > 1 or configured == [dict(apply.settings).get(name) for name in _CLIPPING]:
             return False
         everything = [gradients.get(v, np.zeros_like(w)) for v, w in enumerate(self._trainable(step.before))]
+        everything += self._of_others(step)
         expected, shadow = self._expected(step, everything, {})
         alike = len(apply.after) == len(shadow) and all(close(a, b, SAME) for a, b in zip(apply.after, shadow))
         return alike and self._distance(step, expected) < UPDATE_TOLERANCE

@@ -1,4 +1,4 @@
-"""What a script does between its steps: validation in the wrong mode, weights set to others."""
+"""What a script does between its steps: validation in the wrong mode, weights set to others, layers set trainable."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 
 from harness.certify.distance import close, largest, relative
-from harness.diagnose.causes import Cause
+from harness.diagnose.causes import Cause, listed
 from harness.diagnose.place import ONGOING
 from harness.diagnose.reference import Reference
+from harness.why.judging.findings import THAWED
 from harness.why.observing.witness import Observed, Witness
 
 _NEW = 0.5  # of the rows of a call, for it to be validation
@@ -67,3 +68,20 @@ def assigned(observed: Observed, witness: Witness) -> list[Cause]:
     number, moved = found[0]
     words = f"the weights were set to others, {100 * moved:.3g} % away, before this step"
     return [Cause("assigned_weights", "", words, ONGOING, number, "forward", effect=moved, steps=len(found))]
+
+
+def thawed(observed: Observed, witness: Witness) -> list[Cause]:
+    """Layers that were set trainable while a compiled step, which goes on without them, trains the others.
+
+    What another model's steps train meanwhile is left to those, as a critic is by a generator's.
+    """
+    thaw = observed.thaw
+    others = [one.observer for one in witness.found if one is not observed and one.record.updated_at > thaw.began]
+    trained = {id(variable) for one in others for variable in one.state[: one.trainable]}
+    left_out = [variable for key, variable in thaw.variables.items() if key not in trained]
+    if thaw.first is None or not left_out:
+        return []
+    names = listed([variable.path.removeprefix(f"{observed.model.name}/") for variable in left_out])
+    words = f"{names}: set trainable before step {thaw.first + 1}, and left out of {thaw.steps} steps since"
+    rows = len(observed.record.rows)
+    return [Cause("frozen", THAWED, words, ONGOING, min(thaw.first + 1, rows), "update", effect=1.0, steps=thaw.steps)]

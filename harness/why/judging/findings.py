@@ -27,6 +27,8 @@ FIXES = {
     "loss_weights": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
     "frozen": "none is needed where it is meant: fit() does it with trainable = False before compile()",
     "nothing trainable": "set trainable = True before fit() or train_on_batch(), and to False where it must not train",
+    "thawed": "call compile() again, or make the tf.function anew, after trainable was set",
+    "never asked for": "add its variables to those of the tape and the optimizer; else set trainable = False",
     "added by hand": "none is needed where it is meant: fit() does it with kernel_regularizer in the layers",
     "repaired": "none is needed for Keras's losses; functions of tf.nn need the logits: leave the activation out",
     "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
@@ -37,8 +39,11 @@ CHOICES = frozenset(
 )
 
 
-# Ways of causes that have a fix of their own: what Keras mends by itself, and a model of which nothing is trained.
-REPAIRED, ALL_FROZEN, BY_HAND = "repaired", "nothing trainable", "added by hand"
+# Ways of causes that have a fix of their own: what Keras mends by itself, a model of which nothing is trained, layers
+# that a compiled step does not know to be trainable.
+REPAIRED, ALL_FROZEN, THAWED, BY_HAND = "repaired", "nothing trainable", "thawed", "added by hand"
+UNASKED = "never asked for"
+_OWN_FIX = (REPAIRED, ALL_FROZEN, THAWED, BY_HAND, UNASKED)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Finding:
     def fix(self) -> str:
         """What to do about it, in a line."""
         key = "scaled" if self.choice and self.cause.cause == "loss_reduction" else self.cause.cause
-        key = self.cause.way if self.cause.way in (REPAIRED, ALL_FROZEN, BY_HAND) else key
+        key = self.cause.way if self.cause.way in _OWN_FIX else key
         return FIXES.get(key) or self.cause.fix
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+import keras
 import numpy as np
 
 from harness.diagnose.causes import Cause, Findings, listed
@@ -17,10 +18,12 @@ from harness.observe.state import read
 from harness.observe.steps import Step
 from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
-from harness.why.judging.between import assigned, validation
+from harness.why.judging.between import assigned, thawed, validation
 from harness.why.judging.counterpart import counterpart
-from harness.why.judging.findings import ALL_FROZEN, BY_HAND, CHOICES, REPAIRED, Counterpart, Finding, Verdict
+from harness.why.judging.findings import BY_HAND, CHOICES, REPAIRED, THAWED, Counterpart, Finding, Verdict
+from harness.why.judging.leakage import SPLIT
 from harness.why.judging.losses import losses_of
+from harness.why.judging.never_trained import in_vain, unasked
 from harness.why.judging.objectives import Told, pulled, told
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
 from harness.why.judging.penalty import cause_of as penalty_cause
@@ -29,7 +32,7 @@ from harness.why.judging.remarks import remarks
 from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
-from harness.why.observing.witness import Observed, Untrained, Witness, with_flags
+from harness.why.observing.witness import Observed, Witness, with_flags
 
 _NEVER = (
     ("learning rate, batch size, epochs, and which loss", "they are taken as the script sets them"),
@@ -57,15 +60,7 @@ def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
         if not _part_of_another(one, trained):
             with with_flags(one.model, one.flags), one.observer.drawing():
                 verdicts.append(_Judge(one, witness).verdict(by_fit=by_fit))
-    return (*verdicts, *map(_untrained, witness.untrained))
-
-
-def _untrained(one: Untrained) -> Verdict:
-    words = f"{one.way}() was called {one.calls} times while no weight was trainable: no weight moves in any of them"
-    cause = Cause("frozen", ALL_FROZEN, words, ONGOING, 1, "update", effect=1.0, steps=one.calls)
-    name, optimizer = f"{one.model.name} ({type(one.model).__name__})", type(one.model.optimizer).__name__
-    finding = Finding(cause, one.line, choice=False)
-    return Verdict(name, True, one.calls, 0, 0, "not judged", optimizer, (finding,), _NEVER, ())
+    return (*verdicts, *map(in_vain, witness.untrained), *(unasked(witness) if verdicts else ()))
 
 
 def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
@@ -110,7 +105,10 @@ class _Judge:
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
         causes += validation(observed, self._plain_reference)
         causes += losses_of(outcome.told, outcome.findings) if outcome else []
-        causes += assigned(observed, self._witness)
+        causes += thawed(observed, self._witness)
+        between = assigned(observed, self._witness)
+        # A model that begins anew has not been trained on what it saw before.
+        causes = [*(one for one in causes if not (between and one.way == SPLIT)), *between]
         findings = [self._finding(cause) for cause in causes if cause.cause != "learning_rate"]
         findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
         self._not_known(outcome)
@@ -179,10 +177,10 @@ class _Judge:
     def _reference(self, found: Told) -> Reference:
         observer = self._observed.observer
         optimizer = self._optimizer()
-        updated = updated_variables(self._steps)
-        optimizer.build(
-            list(observer.state[: observer.trainable] if updated is None else map(observer.state.__getitem__, updated))
-        )
+        variables = list(observer.state[: observer.trainable])
+        updated = updated_variables(self._steps, observer.trainable)
+        others = [keras.Variable(np.zeros(shape, np.float32)) for shape in updated.others] if updated else []
+        optimizer.build([[*variables, *others][v] for v in updated.places] if updated else variables)
         first = self._steps[0].passes[0].call
         trainee = Trainee(
             model=self._observed.model,
@@ -203,7 +201,8 @@ class _Judge:
             rows,
             known=found.known,
             trainable=observer.trainable,
-            updated=updated,
+            updated=None if updated is None else updated.places,
+            others=others,
             penalty=found.penalty,
         )
 
@@ -220,7 +219,8 @@ class _Judge:
         # A second optimizer may begin a second part of the training; one that begins again and again does not.
         begun = cause.cause == "optimizer_state" and cause.way == "recreated" and cause.steps == 1
         known = cause.way in (REPAIRED, BY_HAND)
-        return Finding(cause, self._line(cause), cause.cause in CHOICES or scaled or begun or known)
+        choice = cause.cause in CHOICES and cause.way != THAWED
+        return Finding(cause, self._line(cause), choice or scaled or begun or known)
 
     def _line(self, cause: Cause) -> str:
         """The script's line of the call that a cause is about."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import keras
 import numpy as np
 
 from harness.certify.distance import relative
+from harness.observe.events import Apply
 from harness.observe.gradients import own
 from harness.observe.steps import Step
 
@@ -35,13 +38,40 @@ def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any:
     return keras.optimizers.SGD(rate_by_hand(steps) or 0.0)
 
 
-def updated_variables(steps: Sequence[Step]) -> tuple[int, ...] | None:
-    """The trainable variables that every optimizer was applied to, in its own order; None where those differ."""
-    lists = {apply.variables for step in steps for apply in step.applies}
-    if len(lists) != 1:
+@dataclass(frozen=True)
+class Updated:
+    """The variables that a script's optimizer has, in its own order.
+
+    Attributes:
+        places: of each among the model's trainable variables; those of other models are numbered on from their end.
+        others: shapes of the variables of other models, in order.
+    """
+
+    places: tuple[int, ...]
+    others: tuple[tuple[int, ...], ...] = ()
+
+
+def numbered(places: Sequence[int], trainable: int) -> tuple[int, ...]:
+    """Places of variables, where those of other models, -1, are numbered on from the end of the model's own."""
+    others = count(trainable)
+    return tuple(place if place >= 0 else next(others) for place in places)
+
+
+def updated_variables(steps: Sequence[Step], trainable: int) -> Updated | None:
+    """The variables that every optimizer was applied to; None where those differ, or are not known."""
+    applies = [apply for step in steps for apply in step.applies]
+    if len({apply.variables for apply in applies}) != 1:
         return None
-    (places,) = lists
-    return places if places and min(places) >= 0 and len(set(places)) == len(places) else None
+    places = numbered(applies[0].variables, trainable)
+    others = other_gradients(applies[0])
+    if not places or len(set(places)) < len(places) or len(others) < sum(place >= trainable for place in places):
+        return None
+    return Updated(places, tuple(gradient.shape for gradient in others))
+
+
+def other_gradients(apply: Apply) -> list[np.ndarray]:
+    """What an optimizer was handed for variables of other models, in order; those without a gradient left out."""
+    return [g for place, g in zip(apply.variables, apply.gradients) if place < 0 and g is not None]
 
 
 def rate_by_hand(steps: Sequence[Step]) -> float | None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 
 from harness.diagnose.causes import Cause
-from harness.diagnose.rules.order import batch_size, describe_order
+from harness.diagnose.rules.order import Order, batch_size, describe_order
 from harness.observe.epochs import by_epoch, epoch_lengths
 from harness.observe.steps import Step
+from harness.why.judging.leakage import Evaluated, leakage
 from harness.why.observing.record import Record, Rows
 
 _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
 _ROUNDED = 1e-3  # of targets that are told from a gradient
 _BORROWED = 0.9  # of the targets that changed: those that are other rows'
-_LEAKED = 0.1  # of the rows evaluated on; equal rows make up a few
+_PARTS = 2, 3, 4  # of a batch that holds other rows for each of its rows
+
+
+def _epochs(steps: Sequence[np.ndarray]) -> tuple[np.ndarray, bool, list[int]]:
+    """The training rows, whether they come again, and the number of steps of each epoch."""
+    counts = Counter(name for rows in steps for name in rows.tolist())
+    times = Counter(counts.values()).most_common(1)[0][0] if counts else 1
+    train = np.array([name for name, count in counts.items() for _ in range(max(1, round(count / times)))])
+    return train, times > 1, epoch_lengths(steps, times, train) if times > 1 else [len(steps)]
 
 
 class RowFindings:
@@ -34,11 +42,7 @@ class RowFindings:
         self._names: dict[int, int] = {}
         self._record = record
         self.steps = [self._named(rows.x) for rows in record.rows]
-        counts = Counter(name for rows in self.steps for name in rows.tolist())
-        times = Counter(counts.values()).most_common(1)[0][0] if counts else 1
-        self.train = np.array([name for name, count in counts.items() for _ in range(max(1, round(count / times)))])
-        self.again = times > 1
-        self.lengths = epoch_lengths(self.steps, times, self.train) if self.again else [len(self.steps)]
+        self.train, self.again, self.lengths = _epochs(self.steps)
         self.causes: list[Cause] = []
         self.unchecked: list[tuple[str, str]] = []
 
@@ -53,7 +57,7 @@ class RowFindings:
         self._order(by_fit=by_fit)
         self._pairing()
         self._torn_inputs()
-        self._leakage()
+        self._leak()
 
     def _order(self, *, by_fit: bool) -> None:
         if not self.again or len(self.lengths) < 2:
@@ -62,6 +66,8 @@ class RowFindings:
             return
         order = describe_order(self.steps, self.lengths, self.train)
         second = self.lengths[0] + 1
+        whole = order.way != "with replacement"
+        order = order if whole else self._order_of_a_part() or order
         if order.way in ("data order", "one order"):
             words = f"the rows come in the same order in each of {len(self.lengths)} epochs"
             if by_fit:
@@ -74,15 +80,29 @@ class RowFindings:
         elif order.way == "with replacement":
             words = f"rows are drawn with replacement: an epoch reaches {100 * order.amount[0]:.3g} % of them"
             self._add("shuffle", order.way, words, second, effect=1 - order.amount[0])
-        self._dropped(order.way)
+        if whole and order.way != "part after part":
+            self._dropped()
+
+    def _order_of_a_part(self) -> Order | None:
+        """The order of the first rows of batches that hold others for each of them, as the anchors of triplets are.
+
+        Such a batch is of two to four parts of one length; that they are, and that it is the first which goes through
+        all rows, is seen by its rows coming once in every epoch, where those of the batch do not.
+        """
+        for parts in _PARTS:
+            if all(len(rows) % parts == 0 for rows in self.steps):
+                first = [rows[: len(rows) // parts] for rows in self.steps]
+                train, again, lengths = _epochs(first)
+                order = describe_order(first, lengths, train)
+                if again and len(lengths) > 1 and order.way not in ("with replacement", "part after part", "unknown"):
+                    return order
+        return None
 
     def _moved(self) -> float:
         """The share of a batch that another order would replace."""
         return 1 - batch_size(self.steps) / max(len(self.train), 1)
 
-    def _dropped(self, way: str) -> None:
-        if way in ("with replacement", "part after part"):
-            return
+    def _dropped(self) -> None:
         epochs = by_epoch(self.steps, self.lengths)
         whole = epochs[: -1 if len(epochs[-1]) < len(epochs[0]) else None]
         missing = len(self.train) - max(map(len, whole))
@@ -156,32 +176,18 @@ class RowFindings:
             words = "each input's rows come several times, but never twice together: they are drawn in different orders"
             self._add("row_pairing", "inputs", words, 1, effect=1.0)
 
-    def _leakage(self) -> None:
-        """Calls without a step, over rows of which some are trained on and some are not."""
+    def _leak(self) -> None:
         trained = set(self.train.tolist())
         if len(trained) < _DISTINCT * len(self.train):
             self.unchecked.append(("validation rows among the training rows", "many rows are equal to one another"))
             return
-        worst: tuple[float, int, int, Rows] | None = None
-        for _, group in groupby(self._record.calls, key=lambda rows: rows.after):
-            calls = list(group)
-            names = [self._names.get(row, -1) for rows in calls for row in rows.x.tolist()]
-            known = sum(name in trained for name in names)
-            if len(names) < _FEWEST or not any(self._mixed(rows, trained) for rows in calls):
-                continue
-            if trained <= set(names):  # the training set itself, with rows that its steps drop
-                continue
-            if worst is None or known > worst[1]:
-                worst = known / len(names), known, len(names), calls[0]
-        if worst is not None and worst[0] > _LEAKED:
-            words = f"{worst[1]} of {worst[2]} rows that the model is evaluated on are trained on too"
-            cause = Cause("leakage", "rows", words, 0, worst[3].after, "validation", effect=worst[0])
-            self.causes.append(cause)
+        calls = [Evaluated(self._names_of(rows), rows.after, rows.line) for rows in self._record.calls]
+        found = leakage(self.steps, trained, calls)
+        if found is not None:
+            self.causes.append(found)
 
-    def _mixed(self, rows: Rows, trained: set[int]) -> bool:
-        """Whether a batch has both kinds of rows, as one of another set that is evaluated has not."""
-        known = sum(self._names.get(row, -1) in trained for row in rows.x.tolist())
-        return 0 < known < len(rows.x)
+    def _names_of(self, rows: Rows) -> list[int]:
+        return [self._names.get(row, -1) for row in rows.x.tolist()]
 
     def _add(self, key: str, way: str, words: str, step: int, *, effect: float, benign: bool = False) -> None:
         steps = len(self.steps) - step + 1

@@ -10,6 +10,7 @@ from harness.diagnose.place import Place
 from harness.diagnose.rules.update import UpdateRule
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
+from harness.why.judging.optimizers import numbered, other_gradients
 
 
 class ScriptUpdateRule(UpdateRule):
@@ -29,8 +30,14 @@ class ScriptUpdateRule(UpdateRule):
         super().check(step, place, seen)
 
     def _over_fewer(self, step: Step) -> bool:
-        complete = all(apply.variables == self._reference.updated for apply in step.applies)
+        trainable, updated = self._reference.trainable, self._reference.updated
+        complete = all(numbered(apply.variables, trainable) == updated for apply in step.applies)
         return bool(step.applies) and complete and self._variables.only_missing
+
+    def _of_others(self, step: Step) -> list[np.ndarray]:
+        count = len(self._reference.others)
+        found = [other_gradients(apply) for apply in step.applies]
+        return found[0] if len(found) == 1 and len(found[0]) == count else []
 
     def _rates(self, step: Step, place: Place) -> dict[int, float]:
         """What rate was meant is the script's own business."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -55,6 +56,8 @@ class Record:
         calls: of every call that led to none.
         trainable: how many of the model's state variables are.
         taken: bytes that the recorded steps take.
+        updates: how often an optimizer was applied.
+        updated_at: when it was last, by `time.perf_counter`.
     """
 
     most: int
@@ -66,6 +69,8 @@ class Record:
     calls: list[Rows] = field(default_factory=list)
     trainable: int = 0
     taken: int = 0
+    updates: int = 0
+    updated_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._light = StepAssembler(0, self._row_step, self._row_call)
@@ -94,6 +99,8 @@ class Record:
 
     def glance(self, event: Event) -> None:
         """Take a glimpse of an event; see `harness.why.observing.observer.ScriptObserver`."""
+        if isinstance(event, Apply):
+            self.updates, self.updated_at = self.updates + 1, time.perf_counter()
         if self._by_hand is None:
             self._waiting.append(event)
         else:

@@ -26,6 +26,7 @@ from harness.why.observing.lines import user_line
 from harness.why.observing.observer import ScriptObserver
 from harness.why.observing.record import Record
 from harness.why.observing.refused import on_distribution, set_by_script
+from harness.why.observing.thaw import Thaw, trainable_flags, watched
 
 _BUDGET, _LEAST = 2**30, 2**26  # bytes: of all recorded steps, and those that each model may take at least
 
@@ -41,6 +42,7 @@ class Observed:
         by_fit: whether it was trained by Keras's own ``fit()`` or ``train_on_batch()``, through Keras's own steps.
         flags: which of its layers are trainable, in order; another choice of the script makes another observed.
         given: what each call of ``fit()`` or ``train_on_batch()`` was given, by name.
+        thaw: layers that were set trainable while its steps went on without them.
     """
 
     model: Any
@@ -49,6 +51,7 @@ class Observed:
     flags: tuple[bool, ...]
     by_fit: bool = False
     given: list[dict[str, Any]] = field(default_factory=list)
+    thaw: Thaw = field(default_factory=Thaw)
 
 
 @dataclass
@@ -114,6 +117,7 @@ class Witness:
                 (keras.Model, "fit", self._fitting),
                 (keras.Model, "train_on_batch", self._fitting),
                 (tf, "function", self._function),
+                (keras.Layer, "trainable", lambda original: watched(original, self._compare)),
             ):
                 replace(self._undo, owner, name, wrap)
             try:
@@ -138,7 +142,13 @@ class Witness:
         self.refused = error
         raise error
 
+    def _compare(self) -> None:
+        for one in self.found:
+            trained = one.observer.state[: one.observer.trainable]
+            one.thaw.compare(one.model, one.flags, trained, one.record.updates)
+
     def _finish(self) -> None:
+        self._compare()
         for one in self.found:
             one.record.finish(read(one.observer.state))
 
@@ -235,11 +245,6 @@ class Witness:
             return original(*args, **options)
 
         return function
-
-
-def trainable_flags(model: Any) -> tuple[bool, ...]:
-    """Whether each of a model's layers, at any depth, is trainable."""
-    return tuple(bool(layer.trainable) for layer in model._flatten_layers())
 
 
 @contextmanager
