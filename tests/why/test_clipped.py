@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.observe.events import Call, Gradient
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
-from harness.why.judging.clipped import clipped_log
+from harness.why.losses.clipped import clipped_log
 
 
 def steps_of(epsilon: float, seed: int, rows: int, *, several: bool) -> tuple[list[Step], int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.why.judging.inferred import infer
+from harness.why.losses.inferred import infer
 
 rows = st.integers(8, 40)
 seeds = st.integers(0, 10**6)

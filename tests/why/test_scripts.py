@@ -98,6 +98,7 @@ def test_a_script_need_not_end(tmp_path: Path, loop: str) -> None:
     assert verdict(tmp_path, text, steps=6, stop=True).judged == 6
 
 
+@pytest.mark.slow
 def test_fit_that_is_stopped_is_known_to_be_fit(tmp_path: Path) -> None:
     one = verdict(tmp_path, script(CLASSIFIER, FIT, change=("epochs=3", "epochs=10**6")), steps=6, stop=True)
     assert (one.by_fit, faults(one)) == (True, {})

@@ -62,6 +62,7 @@ def test_a_model_whose_variables_are_left_to_nobody_is_listed(tmp_path: Path) ->
     assert "called 45 times" in finding.cause.evidence
 
 
+@pytest.mark.slow
 def test_a_teacher_that_only_predicts_is_no_such_model(tmp_path: Path) -> None:
     teacher = "teacher = keras.Sequential([layers.Input((4,)), layers.Dense(2)])\n"
     text = script(

@@ -1,1 +1,1 @@
-"""What was kept, judged: losses, rows, updates, and the same by ``fit()``."""
+"""What was kept, judged: steps, rows, updates, and the same by ``fit()``."""

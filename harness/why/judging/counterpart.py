@@ -20,7 +20,7 @@ from harness.observe.steps import Step
 from harness.train.start_states import perturb
 from harness.trees import Tree, leaves, like, map_leaves
 from harness.why.judging.findings import Counterpart
-from harness.why.judging.objectives import Told
+from harness.why.losses.objectives import Told
 
 
 def counterpart(told: Told, reference: Reference, new_optimizer: Callable[[], Any]) -> Counterpart | str:

@@ -24,14 +24,14 @@ from harness.why.judging.findings import BY_HAND, CHOICES, REPAIRED, THAWED, Cou
 from harness.why.judging.leakage import SPLIT
 from harness.why.judging.losses import losses_of
 from harness.why.judging.never_trained import in_vain, unasked
-from harness.why.judging.objectives import Told, pulled, told
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
 from harness.why.judging.penalty import cause_of as penalty_cause
 from harness.why.judging.penalty import penalty_by_hand
 from harness.why.judging.remarks import remarks
-from harness.why.judging.row_weights import with_weights
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
+from harness.why.losses.objectives import Told, pulled, told
+from harness.why.losses.row_weights import with_weights
 from harness.why.observing.witness import Observed, Witness, with_flags
 
 _NEVER = (

@@ -7,7 +7,7 @@ import numpy as np
 from harness.diagnose.causes import Cause, Findings, listed
 from harness.diagnose.place import ONGOING
 from harness.why.judging.findings import REPAIRED
-from harness.why.judging.objectives import Told
+from harness.why.losses.objectives import Told
 
 
 def losses_of(told: Told, findings: Findings) -> list[Cause]:

@@ -18,8 +18,8 @@ from harness.observe.steps import Step
 from harness.train.building import probabilities
 from harness.train.objectives import Objective
 from harness.trees import leaves
-from harness.why.judging.clipped import ClippedLog, clipped_log
-from harness.why.judging.inferred import Inferred, infer
+from harness.why.losses.clipped import ClippedLog, clipped_log
+from harness.why.losses.inferred import Inferred, infer
 
 _UNSEEN = (
     "the model is called in a tf.function of its own, so that neither a loss nor a gradient by its outputs was seen"

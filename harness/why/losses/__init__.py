@@ -1,0 +1,1 @@
+"""What a script takes as its loss, told from what was seen."""
