@@ -166,7 +166,11 @@ BY_L1 = " + 5e-3 * sum(tf.reduce_sum(tf.abs(v)) for v in model.trainable_variabl
 
 
 @pytest.mark.parametrize(
-    ("added", "said"), [(BY_L2, "0.0025 times the sum of the squares"), (BY_L1, "0.005 times the sum of the absolute")]
+    ("added", "said"),
+    [
+        (BY_L2, "0.0025 times the sum of the squares"),
+        pytest.param(BY_L1, "0.005 times the sum of the absolute", marks=pytest.mark.slow),
+    ],
 )
 def test_a_penalty_by_hand_is_told_from_the_gradient_and_no_fault(tmp_path: Path, added: str, said: str) -> None:
     plain = "loss_of(y[rows], predictions)"
