@@ -78,7 +78,7 @@ class Reference:
         trainable: how many of the state variables are trained; None for those that the model has now.
         updated: which variables the optimizer has, in its own order, those of `others` numbered on; None for all
             that are trained.
-        others: variables of no interest that the optimizer has beside.
+        others: variables of other models that the optimizer has beside; what becomes of them is of no interest.
         penalty: added to every loss; None for none.
     """
 

@@ -39,11 +39,11 @@ CHOICES = frozenset(
 )
 
 
-# Ways of causes that have a fix of their own: what Keras mends by itself, a model of which nothing is trained, layers
-# that a compiled step does not know to be trainable.
-REPAIRED, ALL_FROZEN, THAWED, BY_HAND = "repaired", "nothing trainable", "thawed", "added by hand"
-UNASKED = "never asked for"
-_OWN_FIX = (REPAIRED, ALL_FROZEN, THAWED, BY_HAND, UNASKED)
+# Ways of causes that have a fix of their own: what Keras mends by itself, a model of which nothing is trainable, layers
+# that a compiled step does not know to be trainable, a penalty by hand, a model whose variables no tape is asked for.
+REPAIRED, ALL_FROZEN, THAWED = "repaired", "nothing trainable", "thawed"
+BY_HAND, UNASKED = "added by hand", "never asked for"
+_WITH_A_FIX = (REPAIRED, ALL_FROZEN, THAWED, BY_HAND, UNASKED)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Finding:
     def fix(self) -> str:
         """What to do about it, in a line."""
         key = "scaled" if self.choice and self.cause.cause == "loss_reduction" else self.cause.cause
-        key = self.cause.way if self.cause.way in _OWN_FIX else key
+        key = self.cause.way if self.cause.way in _WITH_A_FIX else key
         return FIXES.get(key) or self.cause.fix
 
     @property

@@ -33,8 +33,7 @@ class Evaluated:
 
 
 def leakage(steps: Sequence[np.ndarray], trained: set[int], calls: Sequence[Evaluated]) -> Cause | None:
-    """Evaluation on rows of which some are trained on and some are not, or which were trained on
-    in earlier epochs.
+    """Evaluation on rows of which some are trained on and some are not, or on another split of them each time.
 
     Args:
         steps: names of each step's rows.
