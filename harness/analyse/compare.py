@@ -117,7 +117,10 @@ def compare(
     check_metric(jobs, metric)
     check_epoch(jobs, epoch)
     check_options(margin, confidence)
-    methods = [_summaries(group, metric, epoch) for group in grouped]
+    # Everywhere in one order, whichever of a group's runs began first: a pair is the same pair in all groups.
+    order = {label: place for place, label in enumerate(dict.fromkeys(job.method for job in jobs))}
+    found = [_summaries(group, metric, epoch) for group in grouped]
+    methods = [dict(sorted(group.items(), key=lambda one: order[one[0]])) for group in found]
     drafts = [
         (_pair(a, b, default_margin(metric, a.mean) if margin is None else margin, confidence), a, b)
         for group in methods
@@ -209,6 +212,7 @@ def pair_dict(pair: Pair, interval_key: str) -> dict[str, Any]:
         "n": pair.n,
         "control": finite_or_none(pair.control),
         "note": pair.note,
+        **({} if pair.settings is None else {"settings": {"used": pair.settings[0], "of": pair.settings[1]}}),
     }
 
 

@@ -88,16 +88,21 @@ def further(comparison: Comparison, *, confidence: float = 0.95) -> Further:
         for label, summary in group.methods.items():
             tables.setdefault(label, []).append(summary.folds)
     ropes = {(pair.a, pair.b): rope(pair) for pair in pairs}
+    alpha = ALPHA / max(1, len(pairs))  # Bonferroni's bound of Holm's correction
     generator = np.random.default_rng(0)
     middles = {label: interquartile_mean(rows, generator, confidence) for label, rows in tables.items()}
     return Further(
         rope={key: found for key, found in ropes.items() if found is not None},
-        settle={
-            (pair.a, pair.b): folds_to_settle(pair) for pair in pairs if pair.verdict == "inconclusive" and pair.std
-        },
+        settle={(pair.a, pair.b): folds_to_settle(pair, alpha) for pair in pairs if _open(pair)},
         interquartile={label: found for label, found in middles.items() if found is not None},
         ranks=_ranks(comparison),
     )
+
+
+def _open(pair: Pair) -> bool:
+    """Whether only the tests leave a pair open, not a 1-ulp control, or folds that only one of the two survived."""
+    tests = [p for p in (pair.p_holm, pair.p_tost_holm) if p is not None]
+    return pair.verdict == "inconclusive" and bool(pair.std) and all(p >= ALPHA for p in tests)
 
 
 def rope(pair: Pair) -> Rope | None:
@@ -121,13 +126,13 @@ def rope(pair: Pair) -> Rope | None:
     return Rope(below, 1 - below - above, above)
 
 
-def folds_to_settle(pair: Pair) -> int | None:
+def folds_to_settle(pair: Pair, alpha: float = ALPHA) -> int | None:
     """How many folds in all would settle a pair with probability 0.8, if what was seen is how it is.
 
-    The smallest n of which the corrected t test, or the equivalence test, at the 5 % level has power 0.8 (for two
+    The smallest n of which the corrected t test, or the equivalence test, at level ``alpha`` has power 0.8 (for two
     one-sided tests their Bonferroni bound), with difference and spread as observed. More folds are more repetitions:
-    they lessen ``1/n``, but not the part of the variance that comes from shared training rows. Uncorrected for other
-    pairs, so a lower bound where there are any.
+    they lessen ``1/n``, but not the part of the variance that comes from shared training rows. A difference that is no
+    larger than what a 1-ulp change does is never called one.
 
     Returns:
         None when not even 1,000 would, or the pair has no spread.
@@ -139,9 +144,11 @@ def folds_to_settle(pair: Pair) -> int | None:
     n = np.arange(max(2, pair.n + 1), MOST_FOLDS + 1)
     error = pair.std * np.sqrt(1 / n + pair.test_share)
     away = abs(pair.difference)
-    power = stats.nct.sf(stats.t.ppf(1 - ALPHA / 2, n - 1), n - 1, away / error)
+    power = stats.nct.sf(stats.t.ppf(1 - alpha / 2, n - 1), n - 1, away / error)
+    if pair.control is not None and away <= pair.control:
+        power = np.zeros(len(n))
     if pair.margin is not None and away < pair.margin:
-        limit = stats.t.ppf(1 - ALPHA, n - 1)
+        limit = stats.t.ppf(1 - alpha, n - 1)
         near, far = (stats.nct.sf(limit, n - 1, (pair.margin + side) / error) for side in (-away, away))
         power = np.maximum(power, near + far - 1)
     enough = n[power >= POWER]

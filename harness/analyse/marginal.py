@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ def _pair(
         float(controls.mean()) if len(controls) and not np.isnan(controls).any() else None,
         confidence,
     )
-    return pair, first, second
+    return replace(pair, settings=(int(used.sum()), int(both.sum()))), first, second
 
 
 def _over(levels: Levels, level: int, both: npt.NDArray[np.bool_], used: npt.NDArray[np.bool_]) -> MethodSummary:

@@ -101,6 +101,8 @@ class Pair:
         test_share: validation rows over training rows, the part of the correction that more folds leave as it is.
         verdict: see the module's docstring.
         note: what a reader must know besides; None when nothing.
+        settings: of the rest, over which the differences are averaged, and how many both have; None where they are
+            of one setting.
     """
 
     a: str
@@ -119,6 +121,7 @@ class Pair:
     test_share: float = 0.0
     verdict: Verdict = "inconclusive"
     note: str | None = None
+    settings: tuple[int, int] | None = None
 
 
 def spread_of(parts: Sequence[Sequence[float]]) -> Spread:
@@ -187,14 +190,16 @@ def judged(pair: Pair, a: MethodSummary, b: MethodSummary) -> Pair:
     within_control = verdict == "different" and _within_control(pair)
     if within_control:
         verdict = "inconclusive"
-    notes = [*_diverged_notes(a, b), *_control_notes(pair, within_control)]
+    lost = _diverged_notes(a, b) if pair.settings is None else _setting_notes(*pair.settings)
+    notes = [*lost, *_control_notes(pair, within_control)]
     if verdict == "identical":
         if pair.difference:
             notes.append("equal weights, so the difference is in how the metric was computed")
     elif verdict == "equivalent" and pair.p_holm is not None and pair.p_holm < ALPHA:
         notes.append(f"within the margin, yet not 0 (p Holm {pair.p_holm:.2g})")
     elif pair.n < 2:
-        notes.insert(0, "one fold gives no interval" if pair.n else "no fold has a value under both methods")
+        none = "no fold has a value under both methods" if pair.settings is None else "there is nothing to compare"
+        notes.insert(0, "one fold gives no interval" if pair.n else none)
     return replace(pair, verdict=verdict, note="; ".join(notes) or None)
 
 
@@ -219,6 +224,10 @@ def _diverged_notes(a: MethodSummary, b: MethodSummary) -> list[str]:
         return []
     lost = " and ".join(f"{len(method.diverged_folds)} of {method.label}" for method in (a, b))
     return [f"diverged folds are left out: {lost}"]
+
+
+def _setting_notes(used: int, of: int) -> list[str]:
+    return [] if used == of else [f"{of - used} of {of} settings, in which some fold has no value, are left out whole"]
 
 
 def _control_notes(pair: Pair, within_control: bool) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.articles.finding import Finding, check_word, judge_difference
 from harness.articles.printed import likely, series, value
-from harness.articles.select import curves, finals, find_group, find_job, rows_of
+from harness.articles.select import curves, finals, find_group, find_job, lasting, rows_of
 from harness.records import JobResult
 
 
@@ -34,7 +34,7 @@ def pair(
     The interval is the 95 % one of Nadeau and Bengio. ``below`` and ``above`` hold when all of it lies
     beyond the tolerance on that side, ``equal`` when all of it lies within.
     """
-    first, second = find_job(jobs, a, where), find_job(jobs, b, where)
+    first, second = lasting(find_job(jobs, a, where), find_job(jobs, b, where))
     differences = _paired(first, second, metric, epoch)
     return judge_difference(differences, rows_of(first, second), claimed, tolerance, f"{metric} of {a} minus {b}")
 
@@ -54,11 +54,12 @@ def rise(
     ``more_than`` names a method whose rise is subtracted fold by fold. ``claimed`` as in `pair`.
     """
     job = find_job(jobs, method, where)
+    other = job if more_than is None else find_job(jobs, more_than, where)
+    job, other = lasting(job, other)
     rises = _rises(job, metric)
     words = f"rise of {metric} of {method} from its lowest epoch to its last"
     rows = rows_of(job, job)
     if more_than is not None:
-        other = find_job(jobs, more_than, where)
         rises, rows = rises - _rises(other, metric), rows_of(job, other)
         words += f", minus that of {more_than}"
     return judge_difference(rises, rows, claimed, tolerance, words)
@@ -110,7 +111,7 @@ def match(
     check_word(claimed, "equal", "different")
     largest, folds, groups, same_bits = 0.0, 0, 0, True
     for group in find_group(jobs, where, many=True):
-        first, second = find_job(group, a), find_job(group, b)
+        first, second = lasting(find_job(group, a), find_job(group, b))
         gap = np.abs(curves(first, metric) - curves(second, b_metric or metric))
         largest, folds, groups = max(largest, float(gap.max())), folds + len(gap), groups + 1
         pairs = zip(first.folds, second.folds, strict=True)
@@ -145,7 +146,7 @@ def converge(
     check_word(claimed, "differ, then agree")
     begin, end = [], []
     for group in find_group(jobs, where, many=True):
-        ours, theirs = curves(find_job(group, a), metric), curves(find_job(group, b), metric)
+        ours, theirs = (curves(job, metric) for job in lasting(find_job(group, a), find_job(group, b)))
         gap = np.abs(ours - np.roll(theirs, -1, axis=0))
         begin += gap[:, 0].tolist()
         end += gap[:, -1].tolist()
@@ -175,11 +176,9 @@ def slower(
     Runs are those of all groups that ``where`` leaves; one run alone leaves it open.
     """
     check_word(claimed, "above")
+    pairs = [lasting(find_job(group, a), find_job(group, b)) for group in find_group(jobs, where, many=True)]
     first, second = (
-        np.concatenate(
-            [curves(find_job(group, name), "time/epoch_s")[:, 1:] for group in find_group(jobs, where, many=True)]
-        )
-        for name in (a, b)
+        np.concatenate([curves(pair[place], "time/epoch_s")[:, 1:] for pair in pairs]) for place in range(2)
     )
     ratios = np.median(first, axis=1) / np.median(second, axis=1)
     ratio = float(np.median(ratios))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,22 @@ def curves(job: JobResult, metric: str) -> np.ndarray:
         names = ", ".join(job.metric_names())
         raise InputError("metric", metric, f"a metric measured in every epoch: {names}", f"look at {job.method}")
     return found
+
+
+def lasting(*jobs: JobResult) -> tuple[JobResult, ...]:
+    """The jobs with those of their folds that lasted to the end in all of them, so that folds can be paired.
+
+    Raises:
+        InputError: there is none.
+    """
+    kept = [{fold.fold for fold in job.folds if fold.diverged_epoch is None} for job in jobs]
+    shared = set.intersection(*kept)
+    if not shared:
+        named = " and ".join(job.method for job in jobs)
+        raise InputError(
+            f"folds of {named}", "none that lasted in all", "a fold that did not diverge", "lower the rate"
+        )
+    return tuple(replace(job, folds=tuple(fold for fold in job.folds if fold.fold in shared)) for job in jobs)
 
 
 def finals(job: JobResult, metric: str, epoch: int | str = "last") -> np.ndarray:

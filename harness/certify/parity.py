@@ -209,6 +209,8 @@ def _first_difference(ours: Sequence[str], theirs: Sequence[str]) -> int | None:
 
 
 def _same_rows(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> bool:
+    if not ours or not theirs:  # what was not seen is not said to be the same
+        return False
     return len(ours) == len(theirs) and all(np.array_equal(a, b) for a, b in zip(ours, theirs))
 
 
@@ -234,7 +236,7 @@ def as_dict(a: str, b: str, folds: Sequence[FoldParity], tolerance: float) -> di
                 "fold": fold.fold,
                 "identical": fold.identical,
                 "same_rows": fold.same_rows,
-                "steps": {"a": fold.steps[0], "b": fold.steps[1]},
+                "steps": {"a": fold.steps[0], "b": fold.steps[1]} if all(fold.steps) else None,
                 "first_differing_step": fold.first_step,
                 "largest": {
                     name: {"max_abs": finite_or_none(gap.max_abs), "max_ulp": finite_or_none(gap.max_ulp)}

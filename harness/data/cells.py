@@ -54,16 +54,16 @@ class Cells:
         return list(self.frame[name])
 
     def find(self, column: str | int, field: str) -> str:
-        """The name of a column given by its name or its index (from 0; negative from the end).
+        """The name of a column given by its name or its index (from 0; negative from the end); a name goes first.
 
         Raises:
             InputError: there is no such column.
         """
         width = self.frame.shape[1]
-        if isinstance(column, int) and -width <= column < width:
-            return str(self.frame.columns[column])
-        if column in self.names:
+        if str(column) in self.names:  # 2020, which Hydra takes for a number, may well be a name
             return str(column)
+        if isinstance(column, int) and not isinstance(column, bool) and -width <= column < width:
+            return str(self.frame.columns[column])
         allowed = f"a column of the file ({', '.join(self.names)}), or an index below {width}"
         raise InputError(field, column, allowed, near_miss(str(column), self.names))
 

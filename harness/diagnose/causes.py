@@ -50,6 +50,8 @@ FIXES = {
     "loss_scale": "scale the loss by optimizer.scale_loss before the tape, with a LossScaleOptimizer",
     "jit_compile": "compile both or neither: @tf.function(jit_compile=False)",
     "seed_stream": "make one forward pass a step in training mode; use training=False for anything else",
+    "moving_averages": "make one forward pass a step in training mode; use training=False for anything else",
+    "batch_statistics": "hand the model the whole batch in one call, for batch normalisation to see all its rows",
     "metric": "average batch losses weighted by batch size, over this epoch only, as keras.metrics.Mean does",
     "validation_subset": "validate on every validation row",
 }

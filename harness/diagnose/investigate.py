@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.certify.distance import largest, relative
 from harness.diagnose.causes import Cause, Findings
@@ -232,11 +234,15 @@ def _alike(y: Tree, rows: list[int]) -> bool:
 
 @contextmanager
 def _calls_of_fit(seen: list[Any]) -> Iterator[None]:
-    """Note every model whose ``fit()`` is called meanwhile."""
+    """Note every model whose ``fit()`` is called meanwhile to shuffle arrays itself."""
     fit = keras.Model.fit
+    signature = inspect.signature(fit)
 
     def noted(model: Any, *arguments: Any, **options: Any) -> Any:
-        seen.append(model)
+        given = signature.bind_partial(model, *arguments, **options).arguments
+        arrays = all(hasattr(leaf, "shape") for leaf in tf.nest.flatten(given.get("x")))
+        if given.get("shuffle", True) and arrays:
+            seen.append(model)
         return fit(model, *arguments, **options)
 
     keras.Model.fit = noted
@@ -263,7 +269,7 @@ def _averages(trainee: Trainee, detective: _Detective, final: State, epochs: int
     last = detective.last
     if last is None:
         return
-    if not getattr(trainee.optimizer, "use_ema", False):
+    if not getattr(getattr(trainee.optimizer, "inner_optimizer", trainee.optimizer), "use_ema", False):
         detective.settled(final)
         return
     count = detective.reference.trainable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,16 @@ class LayerOutput:
     outputs: tuple[np.ndarray, ...]
 
 
-def layer_outputs(model: keras.Model, x: Tree, *, training: bool) -> list[LayerOutput]:
+def layer_outputs(
+    model: keras.Model, x: Tree, *, training: bool, call: Callable[..., Any] | None = None
+) -> list[LayerOutput]:
     """Call a model, and note its layers in the order in which they are called; one that is called twice comes twice.
 
     Args:
         model: in the state that it is to be called in; the call moves its dropout seeds.
         x: shape (rows, …).
         training: flag of the call.
+        call: calls the model with inputs and a training flag; None for just that.
     """
     inside = {id(layer) for layer in model._flatten_layers(include_self=False) if not _has_layers(layer)}
     found: list[LayerOutput] = []
@@ -53,7 +56,7 @@ def layer_outputs(model: keras.Model, x: Tree, *, training: bool) -> list[LayerO
 
     keras.Layer.__call__ = noted
     try:
-        model(map_leaves(tf.constant, x), training=training)
+        (call or model)(map_leaves(tf.constant, x), training=training)
     finally:
         keras.Layer.__call__ = original
     return found

@@ -29,7 +29,7 @@ def row_differences(first: Run, second: Run) -> list[Difference]:
     orders = [describe_order(run.rows, run.lengths, run.train) for run in runs]
     ways = {order.way for order in orders}
     found = _batches_and_epochs(first, second)
-    if not ways & {"with replacement", "unknown", "part after part"}:
+    if not ways & {"with replacement", "unknown", "part after part", "over epoch ends"}:
         found += _left_out(first, second, [rows_left_out(rows, run.train) for rows, run in zip(epochs, runs)])
     aligned = [len(rows) for rows in first.rows] == [len(rows) for rows in second.rows]
     one, other = (first.rows, second.rows) if aligned else _common(*epochs)
@@ -58,15 +58,21 @@ def _orders(orders: Sequence[Order], place: Place, effect: float, *, by_fit: boo
     a, b = orders
     if a.way == b.way and _same_amount(a, b):
         return [difference("shuffle", "both", b, f"both {b.words}, by other random numbers", benign=True)]
-    evidence = f"rows: {a.words} in a, {b.words} in b"
+    evidence, ways = f"rows: {a.words} in a, {b.words} in b", {a.way, b.way}
     if a.way == b.way:
         return [difference(_CAUSES.get(b.way, "shuffle"), "both", b, evidence)]
     if by_fit:
         # Keras seeds its shuffle anew each epoch from the global seed, and so draws one order again and again.
         evidence += "; its fit() shuffles, but repeats one order under the global seed that makes runs repeatable here"
         return [difference("shuffle", "both", b, evidence, benign=True)]
+    if ways == {"over epoch ends", "reshuffled"}:
+        return [difference("shuffle", "both", b, evidence, benign=True)]
     own = [(_CAUSES[order.way], side, order) for order, side in ((a, "a"), (b, "b")) if order.way in _CAUSES]
-    rest = [(order, side) for order, side in ((a, "a"), (b, "b")) if order.way not in (*_CAUSES, "reshuffled")]
+    rest = [
+        (order, side)
+        for order, side in ((a, "a"), (b, "b"))
+        if order.way not in (*_CAUSES, "reshuffled", "over epoch ends")
+    ]
     found = [difference(key, side, order, order.words) for key, side, order in own]
     if rest:
         order, side = rest[0]
@@ -115,6 +121,11 @@ def _left_out(first: Run, second: Run, lost: Sequence[int]) -> list[Difference]:
         return []
     side, run = ("b", second) if lost[1] > lost[0] else ("a", first)
     missing, total = max(lost), len(first.train)
+    epochs = by_epoch(run.rows, run.lengths)
+    if len(epochs) > 1 and len(epochs[-1]) < len(epochs[0]) == total:
+        words = f"stopped in epoch {len(epochs)}, after {len(epochs[-1])} of {total} rows"
+        stopped = Cause("epochs", words, words, len(epochs), run.lengths[-1] + 1, "rows", effect=missing / total)
+        return [Difference(stopped, side)]
     last = run.rows[run.lengths[0] - 1]
     # A batch dropped for being too small leaves only whole ones; rows lost beside it were lost otherwise.
     partial = missing < batch_size(run.rows) == len(last)

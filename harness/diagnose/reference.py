@@ -80,6 +80,7 @@ class Reference:
             that are trained.
         others: variables of other models that the optimizer has beside; what becomes of them is of no interest.
         penalty: added to every loss; None for none.
+        call: calls the model with inputs and a training flag; None for just that.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class Reference:
         updated: tuple[int, ...] | None = None,
         others: Sequence[Any] = (),
         penalty: Penalty | None = None,
+        call: Callable[..., Any] | None = None,
     ) -> None:
+        self.call: Callable[..., Any] = call or trainee.model
         self.trainee, self.model, self.optimizer = trainee, trainee.model, trainee.optimizer
         self.predictions, self.batch_size, self._penalty = predictions, batch_size, penalty
         self.single_numbers = any(leaf.ndim > 1 and leaf.shape[-1] == 1 for leaf in leaves(predictions))
@@ -116,12 +119,12 @@ class Reference:
     def forward(self, before: State, x: Tree, *, training: bool) -> Tree:
         """Predictions from a state, shape (rows, …)."""
         self._restore(before)
-        return map_leaves(_numpy, self.model(map_leaves(tf.constant, x), training=training))
+        return map_leaves(_numpy, self.call(map_leaves(tf.constant, x), training=training))
 
     def layers(self, before: State, x: Tree, *, training: bool) -> list[LayerOutput]:
         """What each layer puts out in a forward pass from a state."""
         self._restore(before)
-        return layer_outputs(self.model, x, training=training)
+        return layer_outputs(self.model, x, training=training, call=self.call)
 
     def step(
         self, before: State, x: Tree, y: Tree, recipe: Recipe, weights: Tree | None = None, *, eager: bool = False
@@ -205,7 +208,7 @@ class Reference:
 
         def program(x: Any, y: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
-                predictions = self.model(x, training=recipe.training)
+                predictions = self.call(x, training=recipe.training)
                 parts = zip(outputs, leaves(y), leaves(predictions), each_weights(weights, len(outputs)))
                 values = [_reduced(recipe, *part) for part in parts]
                 target = total([w * value for w, value in zip(recipe.outputs or [1.0] * len(values), values)])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.observe.epochs import place_of
+from harness.observe.gradients import skipped_by_scale
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
 from harness.trees import leaves, row_count
@@ -110,6 +111,8 @@ class RemarkRule:
 def first_not_finite(step: Step, reference: Reference) -> str:
     """What of a step is not finite while all that it is made of is; empty where all is finite."""
     count, names = reference.trainable, reference.names
+    if skipped_by_scale(step, reference.optimizer, count):
+        return ""
     for passed in step.passes:
         call = passed.call
         if not _finite(leaves(call.x)):

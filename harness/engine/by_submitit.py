@@ -73,6 +73,8 @@ def by_submitit(
             for hashed in list(wanted):
                 result = _came_of(folder, hashed, batch)
                 if result is not None:
+                    if isinstance(result, UnitError):  # told now; the next command tries again
+                        folder.forget(hashed)
                     yield from ((unit, result) for unit in wanted.pop(hashed))
                     folder.forget(hashed)
                     taken.add(hashed)

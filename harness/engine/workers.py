@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from harness.errors import InputError
 from harness.records import FoldResult
 
 TRIES = 3  # of a unit whose worker dies
@@ -70,14 +71,18 @@ class Workers:
         for unit in units:
             self._left.setdefault(unit.owner, set()).add(unit.fold)
         self._results: dict[int, dict[int, FoldResult | UnitError]] = {}
+        self._failed: InputError | None = None
 
     def results(self, owner: int) -> dict[int, FoldResult | UnitError]:
         """What became of a job's units, by fold, once all of them are done; meanwhile others go on.
 
         A unit that raised an error may have none: trained where errors are recorded, it raises it again.
+
+        Raises:
+            InputError: the engine does not work, whichever job's units were asked for when that was found out.
         """
         while self._left.get(owner):
-            unit, result = next(self._finished)
+            unit, result = self._next()
             self._left[unit.owner].discard(unit.fold)
             if isinstance(result, FoldResult):
                 self._keep(unit.owner, result)
@@ -86,6 +91,15 @@ class Workers:
             if not any(self._left.values()):
                 next(self._finished, None)  # all is kept: the engine may clear up
         return dict(sorted(self._results.pop(owner, {}).items()))
+
+    def _next(self) -> tuple[Unit, FoldResult | UnitError | None]:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            return next(self._finished)
+        except InputError as error:
+            self._failed = error
+            raise
 
     def close(self) -> None:
         """End the workers; what they train is lost."""

@@ -21,15 +21,22 @@ def epoch_lengths(steps: Sequence[np.ndarray], planned: int, train: np.ndarray) 
         planned: how many epochs the loop was asked for.
         train: names of the training rows, one for each, equal rows under one name.
     """
-    found = [] if any((rows < 0).any() for rows in steps) else _until_repeated(steps, train)
-    regular = bool(found) and len(set(found[:-1])) <= 1 and found[-1] <= found[0]
-    if regular and sum(len(rows) for rows in steps[: found[0]]) >= len(train) / 2:
+    found = regular_epochs(steps, train)
+    if found:
         return found
     each = -(-len(steps) // planned)
     return [min(each, len(steps) - start) for start in range(0, len(steps), each)] if each else []
 
 
-def _until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
+def regular_epochs(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
+    """Number of steps until a row comes again, each time, where that gives epochs of one length; else none."""
+    found = [] if any((rows < 0).any() for rows in steps) else until_repeated(steps, train)
+    regular = bool(found) and len(set(found[:-1])) <= 1 and found[-1] <= found[0]
+    return found if regular and sum(len(rows) for rows in steps[: found[0]]) >= len(train) / 2 else []
+
+
+def until_repeated(steps: Sequence[np.ndarray], train: np.ndarray) -> list[int]:
+    """Number of steps until a row comes again that its stretch of steps has had, each time."""
     names, counts = np.unique(train, return_counts=True)
     left = full = dict(zip(names.tolist(), counts.tolist()))
     lengths: list[int] = []

@@ -7,12 +7,13 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import linecache
 import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Literal
 
 from harness.errors import InputError, near_miss
@@ -22,6 +23,7 @@ Loop = Callable[..., Any]
 _FIELD = "method.target"
 _OPTIONS = ("batch_size", "epochs", "validation_data", "sample_weight")
 _ALLOWED = "file.py:function or package.module:function"
+_code: dict[Path, CodeType] = {}  # of each file as it was when it was last loaded, not executed anew
 
 
 def find_loop(target: str, *, anew: bool = False) -> Loop:
@@ -30,7 +32,8 @@ def find_loop(target: str, *, anew: bool = False) -> Loop:
     Args:
         target: of the loop.
         anew: execute a file once more, so that nothing is left of what an earlier run of the loop kept in it;
-            one that cannot be executed twice is taken as it is.
+            as it was when it was first loaded, for that is what results are recorded under. One that cannot be
+            executed twice is taken as it is.
 
     Raises:
         InputError: no such file, module or function, or the import fails.
@@ -102,7 +105,7 @@ def options_named(loop: Loop, options: Mapping[str, Any]) -> dict[str, Any]:
 def _load_file_anew(file: Path, place: str) -> ModuleType:
     known = sys.modules.get(_module_name(file))
     try:
-        return _load_file(file, place)
+        return _load_file(file, place, anew=True)
     except InputError:
         if known is None:
             raise
@@ -114,23 +117,33 @@ def _module_name(file: Path) -> str:
     return f"_harness_loop_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{file.stem}"
 
 
-def _load_file(file: Path, place: str) -> ModuleType:
+def _load_file(file: Path, place: str, *, anew: bool = False) -> ModuleType:
     if not os.path.isfile(file):  # Path.is_file raises on names that no file system takes
         raise InputError(_FIELD, place, "a Python file that exists", "give its path from the working directory")
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         with neighbours_in(file.parent).first():
-            spec.loader.exec_module(module)
+            exec(_code_of(file, anew=anew), vars(module))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # exit(), too, is not what importing a loop is to end with
         raise _broken(place, error) from error
     return module
+
+
+def _code_of(file: Path, *, anew: bool) -> CodeType:
+    if not anew or file not in _code:
+        source = file.read_bytes()
+        _code[file] = compile(source, str(file), "exec", dont_inherit=True)
+        # Whoever looks up the source of what is executed, as tf.function does, is to find this one: without a time
+        # of change an entry is never read again.
+        lines = importlib.util.decode_source(source).splitlines(keepends=True)
+        linecache.cache[str(file)] = (len(source), None, lines, str(file))
+    return _code[file]
 
 
 def _at_home(loop: Loop, neighbours: Neighbours) -> Loop:

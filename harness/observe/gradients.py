@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -84,3 +85,12 @@ def own(step: Step) -> Gradients:
     found = handed if handed and (tapes != 1 or by_hand) else taped(step.passes)
     scale = loss_scale(step)
     return found if scale == 1 else {place: gradient / scale for place, gradient in found.items()}
+
+
+def skipped_by_scale(step: Step, optimizer: Any, trainable: int) -> bool:
+    """Whether an optimizer with a dynamic loss scale left a step out, as it does where a gradient is not finite."""
+    if getattr(optimizer, "dynamic_scale", None) is None:
+        return False
+    finite = all(np.isfinite(gradient).all() for gradient in own(step).values())
+    pairs = zip(step.updated[:trainable], step.before[:trainable])
+    return not finite and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)

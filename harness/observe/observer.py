@@ -13,7 +13,7 @@ XLA cannot call Python. A loop that compiles by XLA raises `XlaObservedError`, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -28,6 +28,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 
 from harness.observe.applied import applied
+from harness.observe.arguments import Arguments
 from harness.observe.events import Call, Event, Gradient, Loss
 from harness.observe.patching import replace
 from harness.observe.state import state_variables
@@ -65,7 +66,7 @@ class Observer:
         self._delivering = False  # and so is what the sink does
         self._traces = count(1)
         self._worker: ThreadPoolExecutor | None = None
-        self._handed: Any = None  # what the model was called with, before any cast
+        self._handed, self.arguments = None, Arguments(model)  # what the model was called with, before any cast
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -102,23 +103,18 @@ class Observer:
 
     def _observed_call(self, original: Any) -> Any:
         def call(*args: Any, **options: Any) -> Any:
-            inputs, handed = args[0] if args else next(iter(options.values())), self._handed
+            given, handed = self.arguments.of(args, options), self._handed
             self._handed = None
             state = self._read_state()
             outputs = original(*args, **options)
-            if not symbolic(inputs):
+            if not symbolic(given.inputs):
                 # Half precision's own cast of what was handed over comes before this call.
                 cast = handed is not None and self._model.compute_dtype != "float32"
-                self._emit_call(handed if cast else inputs, outputs, self._flag(args[1:], options), state)
+                x = given.with_first(handed) if cast else given.inputs
+                self._emit_call(x, outputs, given.training, state)
             return outputs
 
         return call
-
-    def _flag(self, args: Sequence[Any], options: Mapping[str, Any]) -> bool | None:
-        training = options.get("training", args[0] if args else None)
-        if training is None and not self._model._call_has_training_arg:
-            training = self._model._get_call_context().get_value("training")
-        return None if training is None else bool(training)
 
     def _emit_call(self, inputs: Tree, outputs: Tree, training: bool | None, state: Sequence[Any]) -> None:
         penalties = [tf.reduce_sum(tf.cast(one, tf.float32)) for one in self._model.losses]

@@ -22,12 +22,15 @@ class Pass:
 
     Attributes:
         beside: earlier passes, without a gradient of their own, whose losses are parts of what was differentiated.
+        strays: losses that came between the call and the gradient, of numbers that are not the call's predictions,
+            where others are of those.
     """
 
     call: Call
     losses: tuple[Loss, ...]
     gradient: Gradient | None
     beside: tuple[Pass, ...] = ()
+    strays: tuple[Loss, ...] = ()
 
 
 def made_from(loss: Loss, call: Call) -> bool:

@@ -199,7 +199,8 @@ class StepAssembler:
         place = self._led_to_the_loss()
         chosen, late = opened.calls[place], opened.calls[place + 1 :]
         before = opened.calls[:place]
-        made = Pass(chosen.call, chosen.losses or tuple(opened.strays), gradient)
+        strays = tuple(opened.strays)
+        made = Pass(chosen.call, chosen.losses or strays, gradient, strays=strays if chosen.losses else ())
         if self._together and before and gradient is not None:
             made, before = put_together(made, before)
         opened.calls = before
@@ -210,7 +211,10 @@ class StepAssembler:
 
     def _led_to_the_loss(self) -> int:
         """Which of the open calls a loss was computed from: the last such; the last of all where none is known."""
-        known = [place for place, passed in enumerate(self._open.calls) if passed.losses]
+        calls = list(enumerate(self._open.calls))
+        known = [place for place, passed in calls if passed.losses]
+        # Of a loss that nobody saw, a call in training mode is likelier to have led to a gradient than one without.
+        known = known or [place for place, passed in calls if passed.call.training]
         return known[-1] if known else len(self._open.calls) - 1
 
     def _take_loss(self, loss: Loss) -> None:

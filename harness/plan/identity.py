@@ -60,7 +60,10 @@ TRAINING_CODE = (
 OBSERVING_CODE = ("observe", "train/methods/custom.py", "train/methods/observed.py")
 LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
 # Variables that choose among kernels, or devices, which round differently.
-KERNEL_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES")
+KERNEL_VARIABLES = (
+    *("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS"),
+    *("CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE"),
+)
 
 
 @dataclass(frozen=True)

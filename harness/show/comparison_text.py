@@ -75,7 +75,8 @@ def print_table(comparison: Comparison, console: Console, *, more: Further | Non
 def _blocks(comparison: Comparison, more: Further | None, *, each: bool) -> list[Block]:
     blocks: list[Block] = [Title(_headline(comparison), 2)]
     if comparison.overall:
-        blocks.append(Title(f"over all {len(comparison.groups)} settings of the rest, fold by fold"))
+        shared = max(pair.settings[1] for pair in comparison.overall if pair.settings)
+        blocks.append(Title(f"over all {shared} settings of the rest that both have, fold by fold"))
         blocks += _tables(comparison, comparison.levels, comparison.overall)
         blocks.append(Bullets([_overall_sentence(comparison, pair) for pair in comparison.overall]))
     if each or not comparison.overall:

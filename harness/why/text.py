@@ -69,6 +69,8 @@ def against_fit(found: Counterpart | str) -> str:
 def headline(verdict: Verdict) -> str:
     """The finding in a line."""
     count = len(verdict.faults)
+    if verdict.failed and not count:
+        return f"{verdict.model}: trained in {verdict.steps} steps, and not judged."
     if not verdict.steps:
         return f"{verdict.model}: called in training mode, and trained in no step."
     by = ", trained by Keras's own steps" if verdict.by_fit else ""

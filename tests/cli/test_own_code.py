@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from command_line import SMALL
 
 from harness.cli.jobs.compose import Composition, compose
 from harness.cli.jobs.resolve import resolve
+from harness.engine.workers import TrainingError
+from harness.observe.find_loop import find_loop
 
 LOOP = """
 import helpers
@@ -103,3 +107,31 @@ def test_loops_of_one_name_in_two_folders_are_two_methods(folder: Path) -> None:
     jobs = resolve([composed(target)["loop"] for target in targets])
     assert [job.description.method for job in jobs] == list(targets)
     assert [job.description.method for job in resolve([composed(targets[1])["loop"]])] == ["loop.py:train"]
+
+
+def test_what_was_checked_is_what_trains_whatever_the_file_has_become(folder: Path) -> None:
+    """Edited while a sweep trains, a loop's later folds would else be recorded under what it was."""
+    written = "def train(model, optimizer, loss, x, y, *, epochs):\n    return 'first'\n"
+    (folder / "edited.py").write_text(written)
+    find_loop("edited.py:train")
+    (folder / "edited.py").write_text("\n\n" + written.replace("first", "second"))
+    again = find_loop("edited.py:train", anew=True)
+    assert again(*[None] * 5, epochs=1) == "first"
+    assert inspect.getsource(inspect.unwrap(again)) == written  # as tf.function looks it up
+    assert find_loop("edited.py:train")(*[None] * 5, epochs=1) == "second"
+
+
+def test_a_worker_trains_nothing_else_than_what_was_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cli.sweep import unit
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    composition = composed()["loop"]
+    (job,) = resolve([composition])
+    hashed, devices = job.description.identity.folds[1], os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    (folder / "lazy.py").write_text("# edited since\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # as whoever hands out GPUs sets it
+    with pytest.raises(TrainingError, match="others than here"):
+        unit.train_unit_far((composition, hashed, devices), 1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(TrainingError, match="were changed since"):
+        unit.train_unit((composition, hashed), 1)

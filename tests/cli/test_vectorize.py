@@ -37,6 +37,10 @@ def test_lanes_are_recorded_fold_by_fold_and_reused_only_where_asked_for(call: C
     # Where lanes may be, either result serves: what is reused does not hang on what is measured now.
     code, _, err = call(*SWEEP, "study=d", "method=tape")
     assert "0 folds trained, 4 taken from the store" in err
+    # A method that joins them trains alone, and is told that the difference has rounding in it.
+    code, _, err = call(*SWEEP, "study=a", "method=fit")
+    assert "a has folds of tape that were trained as one program, within rounding of each" in " ".join(err.split())
+    assert lanes(store, "a").count(None) == 4
 
 
 def test_why_folds_train_one_by_one_is_recorded(call: Call, store: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +18,7 @@ from harness.plan.identity import JobIdentity
 from harness.records import EpochRecord, FoldResult
 from harness.store.description import JobDescription
 from harness.store.schema import End
+from harness.store.spooling import spool
 from harness.store.spooling.spool import Spool, SpooledFold
 
 DESCRIPTION = JobDescription(
@@ -83,3 +87,36 @@ def test_a_damaged_file_is_set_aside(damage: bytes, tmp_path: Path) -> None:
     file.write_bytes(whole[: len(whole) // 2] if damage == b"half" else damage)
     assert job.folds() == {}
     assert [other.name for other in tmp_path.glob("*fold*")] == [f"{file.name}.damaged"]
+
+
+def test_a_job_that_its_process_removes_meanwhile_is_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Spool(tmp_path).open(DESCRIPTION)
+    read = spool._read
+
+    def removed(file: Path) -> dict[str, Any] | None:
+        plain = read(file)
+        mine.remove()
+        return plain
+
+    monkeypatch.setattr(spool, "_read", removed)
+    with Spool(tmp_path).left() as jobs:
+        assert jobs == []
+
+
+def test_a_job_of_another_host_is_left_alone_while_it_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = 25 * 3600
+    monkeypatch.setattr(spool, "process_tags", lambda: {"host": "elsewhere", "pid": "1", "heartbeat": "1"})
+    mine = Spool(tmp_path).open(DESCRIPTION)
+    (file,) = tmp_path.glob("*.job.json")
+    with Spool(tmp_path).left() as jobs:
+        assert jobs == []
+    os.utime(file, (time.time() - day, time.time() - day))
+    with Spool(tmp_path).left() as jobs:
+        assert [job.key for job in jobs] == [mine.key]
+    mine.beat()
+    with Spool(tmp_path).left() as jobs:
+        assert jobs == []

@@ -22,8 +22,9 @@ from quick_jobs import EPOCHS, FOLDS, QUIET, loss_of, quick_job
 from rich.console import Console
 
 from harness.cli.sweep.execute import execute
-from harness.records import EpochRecord
+from harness.records import EpochRecord, JobResult
 from harness.store.connect import open_store
+from harness.store.spooling.job_record import JobRecord
 from harness.store.write import JobWriter
 
 TWICE = "select run_uuid, key, step from metrics group by run_uuid, key, step having count(*) > 1"
@@ -118,22 +119,30 @@ def test_real_sweeps_interrupted_while_they_write(store: Path) -> None:
 
 
 @pytest.mark.usefixtures("call")
+@pytest.mark.parametrize("when", ["a fold is written", "the job is trained"])
 def test_a_store_that_breaks_while_a_run_is_closed(
-    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    job, opened, real = quick_job(0), open_store(), MlflowClient.log_batch
+    job, opened, real, finish = quick_job(0), open_store(), MlflowClient.log_batch, JobRecord.finish
 
     def rename(before: str, after: str) -> None:
         with closing(sqlite3.connect(store / "mlflow.db")) as connection, connection:
             connection.execute(f"alter table {before} rename to {after}")
 
-    def break_and_interrupt(client: MlflowClient, run_id: str, *rest: Any, **arguments: Any) -> Any:
+    def break_it(client: MlflowClient, run_id: str, *rest: Any, **arguments: Any) -> Any:
         if arguments.get("metrics"):
             rename("runs", "lost")
-            os.kill(os.getpid(), signal.SIGINT)
+            if when == "a fold is written":
+                os.kill(os.getpid(), signal.SIGINT)
         return real(client, run_id, *rest, **arguments)
 
-    monkeypatch.setattr(MlflowClient, "log_batch", break_and_interrupt)
+    def finish_it(record: JobRecord, result: JobResult) -> None:
+        finish(record, result)
+        if when == "the job is trained":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", break_it)
+    monkeypatch.setattr(JobRecord, "finish", finish_it)
     with pytest.raises(KeyboardInterrupt):
         execute([job], opened, Console(stderr=True))
     monkeypatch.undo()

@@ -57,6 +57,12 @@ def functional(problem: Problem) -> keras.Model:
     return keras.Model([narrow, wide], [outputs[name] for name in sorted(outputs)])
 
 
+def normalised(problem: Problem) -> keras.Model:
+    """A dense network with batch normalisation, without dropout."""
+    hidden = [layers.Dense(8, "relu"), layers.BatchNormalization(momentum=0.9)]
+    return keras.Sequential([keras.Input(problem.input_shape), *hidden, layers.Dense(problem.outputs, "softmax")])
+
+
 class Several(keras.Model):
     """The same written as a class, its flag left to its layers."""
 

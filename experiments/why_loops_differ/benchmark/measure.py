@@ -37,6 +37,9 @@ def read(ran: Ran) -> dict[str, Any]:
         verdicts = json.loads(ran.out[max(ran.out.find("[\n"), 0) :])
     except ValueError:
         return {"failed": (ran.err or ran.out or "no end")[-400:]}
+    broken = [one["not_judged"] for one in verdicts if (one["not_judged"] or "").startswith("harness why itself")]
+    if broken:
+        return {"failed": broken[0]}
     findings = [finding | {"model": one["model"]} for one in verdicts for finding in one["findings"]]
     said = [f"{part['what']}: {part['why']}" for one in verdicts for part in one["not_checked"]]
     kept = ("model", "cause", "way", "fault", "line", "effect", "evidence")

@@ -84,7 +84,10 @@ def _tell_sweep(
     from harness.cli.terminal.console import stdout_console
     from harness.show.sweep.text import print_sweep, render_sweep
 
-    sweep, *beside = [sweep_of(jobs, metric=metric, epoch=epoch, margin=options.margin) for metric in metrics]
+    # A margin is in the unit of the first metric; the others keep their own.
+    margins = [options.margin, *[None] * (len(metrics) - 1)]
+    each = [sweep_of(jobs, metric=metric, epoch=epoch, margin=own) for metric, own in zip(metrics, margins)]
+    sweep, *beside = each
     if options.format == "table":
         print_sweep(sweep, stdout_console(), top=options.top, ranking=ranking, beside=beside)
     else:

@@ -75,8 +75,8 @@ def _explain(mixture: Mixture, options: argparse.Namespace, epoch: Epoch, study:
     _announce(mixture, jobs, options, console)
     outcome = execute(jobs, store, console)
     console.print(outcome.summary(), highlight=False)
-    if outcome.incomplete:
-        return 1
+    if outcome.incomplete or outcome.out:
+        return 1 if outcome.incomplete else 0
     with store.plain_errors():
         attribution = explain(
             dict(zip(sets, _trained(jobs, store), strict=True)),
@@ -95,12 +95,20 @@ def _explain(mixture: Mixture, options: argparse.Namespace, epoch: Epoch, study:
 
 def _trained(jobs: Sequence[ResolvedJob], store: Store) -> list[JobResult]:
     """The jobs' results: by hash, because the study may hold an attribution in another setting too."""
+    from harness.plan.identity import in_lanes
     from harness.store.read import finished_job
 
-    described = [job.description for job in jobs]
-    found = [finished_job(store, one.study, one.identity.job, one.method) for one in described]
-    assert all(found), "every job has just finished"
-    return [job for job in found if job is not None]
+    results = []
+    for job in jobs:
+        described, hashed = job.description, job.description.identity.job
+        alone, lanes = hashed, in_lanes(hashed)  # an experiment may have either, and this command just one of them
+        for one in (lanes, alone) if job.engine.vectorize is True else (alone, lanes):
+            found = finished_job(store, described.study, one, described.method)
+            if found is not None:
+                results.append(found)
+                break
+    assert len(results) == len(jobs), "every job has just finished"
+    return results
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     from harness.articles.catalog import KEYS
 
     chosen = options.by or options.where or options.metric
-    if options.study in KEYS and not options.store and not chosen:
+    if options.study in KEYS and not (options.store or options.uri or chosen):
         files, missing = _draw_article(options.study, options.out)
     else:
         files, missing = _draw_study(options), []
@@ -88,7 +88,7 @@ def _draw_study(options: argparse.Namespace) -> list[Path]:
     folder = options.out or figure_folder(store, options.study)
     axes = [axis.name for axis in design_of(jobs).axes]
     if options.by or options.metric:
-        metrics = names_argument(options.metric) if options.metric else []
+        metrics = names_argument(options.metric, "--metric", "val/loss,grad/norm/mean") if options.metric else []
         each = [names_argument(options.by)] if options.by else [[name] for name in axes or [METHOD]]
         return [file for by in each for file in save_axis_figure(jobs, by, folder, metrics)]
     sweeps = [sweep_of(jobs, metric=headline_metrics(jobs)[0])] if len(axes) > 1 else []

@@ -73,7 +73,7 @@ def _print(a: str, b: str, folds: Sequence[FoldParity], console: Console) -> Non
         gaps = {name: f"{gap.max_abs:.2g} ({gap.max_ulp:.3g} ulp)" for name, gap in fold.gaps.items()}
         weights = "same bits" if fold.identical else gaps["weights"]
         rest = [gaps.get(name, "–") for name in ("loss", "gradients", "optimizer")]
-        first = "none" if fold.first_step is None else str(fold.first_step)
+        first = str(fold.first_step or ("none" if all(fold.steps) else "unseen"))
         rows = "same" if fold.same_rows else "differ or unseen"
         table.add_row(str(fold.fold), weights, *rest, first, rows, f"{fold.control:.2g}")
     console.print(table)

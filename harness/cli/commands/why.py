@@ -56,7 +56,9 @@ def main(arguments: Sequence[str]) -> int:
         print_verdicts(found.verdicts, stdout_console(), path.resolve().parent)
     if found.error is not None:
         return _NOT_JUDGED
-    return _FOUND if any(verdict.faults for verdict in found.verdicts) else _NOTHING
+    if any(verdict.faults for verdict in found.verdicts):
+        return _FOUND
+    return _NOT_JUDGED if any(verdict.failed for verdict in found.verdicts) else _NOTHING
 
 
 def _arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from harness.location import config_folder
 
 # Of settings without a default; that of the others is a callable.
 _EXAMPLES = {"dataset.path": "my_table.csv", "dataset.target": "my_column", "method.target": "my_loops.py:train"}
+_GROUPS = tuple(sorted(one.name for one in config_folder().iterdir() if one.is_dir()))
 # Settings that every job has; `~name` takes one away.
 _NEEDED = (
     *("dataset", "model", "initializer", "optimizer", "method", "cv", "study", "batch_size", "epochs", "seed"),
@@ -117,6 +118,10 @@ class _Collector:
             fix = f"leave ~{removed} out"
             self.refused = InputError(removed, "nothing: it was removed", "a setting that is there, be it null", fix)
             return
+        unread = next((name for name in _added(runtime.overrides.task) if not _read(name, cfg)), None)
+        if unread is not None:
+            self.refused = self.refused or _unknown_key(unread, "")
+            return
         composition = Composition(
             settings=settings,  # type: ignore[arg-type]
             choices={str(group): str(choice) for group, choice in runtime.runtime.choices.items()},
@@ -129,6 +134,19 @@ class _Collector:
     def _require_one_process(self, launcher: str) -> None:
         if launcher != BASIC_LAUNCHER:
             self.refused = _other_launcher(launcher)
+
+
+def _added(overrides: Sequence[str]) -> list[str]:
+    """Settings without a group that overrides add."""
+    names = [text.lstrip("+").partition("=")[0] for text in overrides if text.startswith("+")]
+    names = [name for name in names if not set(name) & set("./@") and name not in _GROUPS]
+    known = {str(name) for name in OmegaConf.load(config_folder() / "config.yaml")} if names else set()
+    return [name for name in names if name not in known]
+
+
+def _read(name: str, cfg: DictConfig) -> bool:
+    """Whether some setting refers to this one, which else nobody reads."""
+    return f"${{{name}}}" in OmegaConf.to_yaml(cfg, resolve=False)
 
 
 def _missing(settings: Any, name: str) -> bool:
@@ -217,4 +235,14 @@ def _near_key(key: str) -> str:
         known |= {
             f"{group}.{name!s}" for name in OmegaConf.load(file) if name != "defaults" and not str(name).startswith("_")
         }
-    return near_miss(key, known)
+    inside = sorted(name for name in _inside(key) if "." not in key)
+    return near_miss(inside[0], inside) if inside else near_miss(key, known)
+
+
+def _inside(key: str) -> Iterator[str]:
+    """Settings of this name inside a group."""
+    for folder in (one for one in config_folder().iterdir() if one.is_dir()):
+        for file in folder.glob("*.yaml"):
+            node = OmegaConf.load(file)
+            if isinstance(node, DictConfig) and key in node:
+                yield f"{folder.name}.{key}"

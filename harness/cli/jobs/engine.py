@@ -15,7 +15,10 @@ from harness.location import cores
 _THREADS = "TF_NUM_INTRAOP_THREADS"  # read by TensorFlow when it starts
 KINDS = ("local", "ray", "submitit")
 # In each worker, as here: what chooses kernels and devices, which round differently, and how much is said.
-_VARIABLES = (_THREADS, "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL")
+_VARIABLES = (
+    *(_THREADS, "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS"),
+    *("NVIDIA_TF32_OVERRIDE", "TF_CPP_MIN_LOG_LEVEL"),
+)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,22 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 
-from harness.data import row_weights
+from harness.data import row_weights, targets
 from harness.errors import InputError, proposal
 from harness.train.building import built, deaf_to_training, fits, model_for, own_steps, probe, require_outputs
 from harness.train.job import Job
 from harness.train.models import Problem
-from harness.trees import Tree, leaves
+from harness.train.objectives import losses_of, objectives_for
+from harness.trees import Tree, leaves, row_count, take
 
 _DEAF = (
     "its call() takes no training argument, so fit() trains it as it predicts: dropout off, batch normalisation "
     "frozen; the tapes do the same. Write call(self, x, training=None) to have them on"
 )
+_ROWS = 8
 _SATURATED = 10.0  # a sigmoid is below 1 in float32 up to 16
 
 
@@ -56,11 +59,14 @@ def try_building(job: Job) -> tuple[tuple[str, ...], str]:
         InputError: either cannot be built, or the model's outputs do not suit the data.
     """
     try:
-        job.optimizer()
+        made = job.optimizer()
     except InputError:
         raise
     except Exception as error:
         raise InputError("optimizer", _name(job.optimizer), "settings Keras accepts", _first_line(error)) from error
+    if not isinstance(made, keras.optimizers.Optimizer):
+        fix = "name a class of keras.optimizers, or one that inherits from keras.optimizers.Optimizer"
+        raise InputError("optimizer", f"a {type(made).__name__} of {_name(job.optimizer)}", "a Keras optimizer", fix)
     model, predictions = _built(job)
     if not model.trainable_variables:
         raise InputError("model", "a model without trainable weights", "at least one", "add a layer, or thaw one")
@@ -68,7 +74,25 @@ def try_building(job: Job) -> tuple[tuple[str, ...], str]:
         require_outputs(predictions, job.problem)
         for problem, output in zip(job.problem.single(), leaves(predictions)):
             _require_width(job, problem, output)
+        if job.loss is not None and fits(predictions, job.problem):
+            _require_loss(job, model)
     return own_steps(model), _DEAF if deaf_to_training(model, job.problem) else ""
+
+
+def _require_loss(job: Job, model: Any) -> None:
+    """Evaluate a loss that was chosen on a few rows."""
+    wanted = targets(job.dataset)
+    rows = np.arange(_ROWS) % row_count(wanted)
+    try:
+        objectives = objectives_for(job.problem, model, job.loss)
+        losses_of(objectives, take(wanted, rows), model(take(job.dataset.x, rows), training=False))
+    except InputError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(str(leaf.shape[1:]) for leaf in leaves(take(wanted, rows)))
+        allowed = f"a Keras loss for targets of shape {shapes} a row"
+        raise InputError("loss", f"{job.loss}, which cannot be computed: {_first_line(error)}", allowed,
+                         "set loss=null for what the task calls for") from error  # fmt: skip
 
 
 def _built(job: Job) -> tuple[Any, Tree]:

@@ -30,7 +30,7 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
             "a mapping with a _target_",
             f"name a callable: {proposal(field, {'_target_': 'my_module.my_function'})}",
         )
-    loop = settings.get("target") if field == "method" else None
+    loop = loop_target(settings) if field == "method" else None
     try:
         with imports_noted(loop_source(loop) if loop else settings["_target_"]):
             return instantiate(settings, _convert_="all")
@@ -42,6 +42,12 @@ def make(field: str, settings: Mapping[str, Any]) -> Any:
         raise InputError(
             field, settings["_target_"], "a callable that takes the arguments given", f"correct {field}: {reason}"
         ) from error
+
+
+def loop_target(method: Mapping[str, Any]) -> str | None:
+    """What a method names as the user's own loop; None for one that has none, whatever its arguments are called."""
+    own = method.get("_target_") == "harness.train.methods.custom.custom"
+    return str(method["target"]) if own and "target" in method else None
 
 
 class Shared:
@@ -69,7 +75,11 @@ class Shared:
         """The data set, loaded once whoever's it is; what is to be said about it is said."""
         key = "loaded" + json.dumps(node, sort_keys=True)
         if key not in self._made:
-            data = self._made[key] = make("dataset", node)
+            data = make("dataset", node)
+            if not isinstance(data, Dataset):
+                fix = "let the loader return what harness.make_dataset gives"
+                raise InputError("dataset", f"a {type(data).__name__} of {node['_target_']}", "a harness.Dataset", fix)
+            self._made[key] = data
             for note in data.notes:
                 stderr_console().print(f"{data.name}: {note}", highlight=False, markup=False, soft_wrap=True)
         return self._made[key]  # type: ignore[no-any-return]
@@ -81,11 +91,30 @@ class Shared:
         key = json.dumps([settings["cv"], settings["dataset"], settings["seed"]], sort_keys=True)
         if own or key not in self._folds:
             try:
-                self._folds[key] = tuple(splitter(dataset.strata, dataset.training_rows, settings["seed"]))
+                made = tuple(splitter(dataset.strata, dataset.training_rows, settings["seed"]))
+            except InputError:
+                raise
             except TypeError as error:  # an argument that this splitter has not got, or of a type it cannot take
                 allowed = "a splitter that takes the arguments given"
                 raise InputError("cv", settings["cv"]["_target_"], allowed, f"correct cv: {error}") from error
+            except Exception as error:
+                if not own:
+                    raise
+                fix = f"correct it: {type(error).__name__}: {error}"
+                raise InputError("cv", settings["cv"]["_target_"], "a splitter that splits these data", fix) from error
+            self._folds[key] = _require_folds(settings["cv"]["_target_"], made)
         return self._folds[key]
+
+
+def _require_folds(target: str, made: tuple[Any, ...]) -> tuple[Fold, ...]:
+    wrong = next((one for one in made if not isinstance(one, Fold)), None)
+    allowed = "one harness.Fold or more, each with rows to train on"
+    fix = "return Fold(number, train, validation), numbered from 1, rows as int32 arrays"
+    if wrong is not None:
+        raise InputError("cv", f"a {type(wrong).__name__} of {target}", allowed, fix)
+    if not made or not all(len(fold.train) for fold in made):
+        raise InputError("cv", f"{len(made)} folds of {target}", allowed, fix)
+    return made
 
 
 def targets_in(node: Any) -> Iterator[str]:

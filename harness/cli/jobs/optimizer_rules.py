@@ -48,6 +48,29 @@ _ARGUMENTS: Mapping[str, _Rule] = {
 }
 
 
+_SWITCHES = ("nesterov", "amsgrad", "centered", "use_ema", "staircase")
+
+
+def require_schedule(choice: str, optimizer: Mapping[str, Any]) -> None:
+    """Refuse a schedule that a number in its place has replaced, for values are set after options are chosen.
+
+    Raises:
+        InputError: with the setting of the schedule that is meant, probably.
+    """
+    rate = optimizer.get("learning_rate")
+    if choice == "constant" or isinstance(rate, Mapping):
+        return
+    several = choice == "piecewise"
+    example = proposal(f"optimizer.learning_rate.{'values' if several else 'initial_learning_rate'}",
+                       [rate] * 3 if several else rate)  # fmt: skip
+    raise InputError(
+        "optimizer.learning_rate",
+        rate,
+        f"the settings of schedule={choice}, which a number replaces",
+        f"set {example} instead, or schedule=constant",
+    )
+
+
 def require_sound_optimizer(settings: Any) -> None:
     """Check the arguments of an optimizer's configuration, its schedule's among them.
 
@@ -57,6 +80,8 @@ def require_sound_optimizer(settings: Any) -> None:
     for path, node in _callables("optimizer", settings):
         keras = str(node.get("_target_", "")).startswith(_KERAS)
         for name, value in node.items():
+            if keras and name in _SWITCHES and not isinstance(value, bool):
+                raise InputError(f"{path}.{name}", value, "true or false", f"set {proposal(f'{path}.{name}', False)}")
             rule = (_ARGUMENTS if keras else _LEARNING_RATES).get(name)
             if rule is not None and not isinstance(value, Mapping) and not _starts_warm_up(node, name):
                 _require(f"{path}.{name}", value, rule)

@@ -18,9 +18,9 @@ import yaml
 from harness.cli.jobs.compose import Composition
 from harness.cli.jobs.engine import Engine, engine_of, require_engine
 from harness.cli.jobs.job_rules import require_fitting, require_method, try_building
-from harness.cli.jobs.make import Shared, make, targets_in
+from harness.cli.jobs.make import Shared, loop_target, make, targets_in
 from harness.cli.jobs.names import named
-from harness.cli.jobs.optimizer_rules import require_sound_optimizer
+from harness.cli.jobs.optimizer_rules import require_schedule, require_sound_optimizer
 from harness.cli.terminal.console import stderr_console
 from harness.cli.terminal.own_code import own_output
 from harness.data import Dataset
@@ -78,6 +78,7 @@ def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
     _require_scalars(settings)
     check_precision(settings["precision"])
     require_sound_optimizer(settings["optimizer"])
+    require_schedule(composition.choices.get("schedule", "constant"), settings["optimizer"])
     dataset = shared.dataset(settings["dataset"])
     folds = shared.folds(settings, dataset)
     model = shared.once(("model", settings["model"], settings["initializer"]), lambda: _model_factory(settings))
@@ -105,7 +106,7 @@ def _resolve_one(composition: Composition, shared: Shared) -> ResolvedJob:
         if note:
             stderr_console().print(f"model: {note}.", highlight=False, markup=False, soft_wrap=True)
     require_method(job, shared.built[signature])
-    described = _describe(composition, dataset, folds)
+    described = describe(composition, dataset, folds)
     where, engine = settings["tracking"], engine_of(settings["engine"])
     return ResolvedJob(job, described, settings["force"], where["uri"], where["spool"], composition, engine,
                        settings["on_error"])  # fmt: skip
@@ -140,10 +141,23 @@ def _require_scalars(settings: Mapping[str, Any]) -> None:
     require_engine(settings["engine"])
     wishes = ("continue", "stop")
     _require("on_error", settings["on_error"], lambda value: value in wishes, "continue or stop", "stop")
-    spool = settings["tracking"]["spool"]
-    _require("tracking.spool", spool, lambda value: value is None or isinstance(value, str), "a folder", "spool")
+    _require_switches(settings)
+    for name, allowed, example in (("spool", "a folder", "spool"), ("uri", "an address", "http://127.0.0.1:5000")):
+        given = settings["tracking"][name]
+        _require(f"tracking.{name}", given, lambda value: value is None or isinstance(value, str), allowed, example)
     plain = "letters, digits, '.', '_' and '-'"
     _require("study", settings["study"], _plain_name, plain, "my_study")
+
+
+def _require_switches(settings: Mapping[str, Any]) -> None:
+    """Refuse what is neither true nor false where that is meant: the text ``no`` would count as true."""
+    named = {"tracking.figures": settings["tracking"]["figures"]}
+    for group, names in (("cv", ("shuffle", "stratified")), ("model", ("logits",))):
+        node = settings[group]
+        if isinstance(node, Mapping) and str(node.get("_target_", "")).startswith("harness."):
+            named |= {f"{group}.{name}": node[name] for name in names if node.get(name) is not None}
+    for name, value in named.items():
+        _require(name, value, lambda one: isinstance(one, bool), "true or false", False)
 
 
 def _require(name: str, value: Any, holds: Callable[[Any], bool], allowed: str, example: object) -> None:
@@ -155,13 +169,16 @@ def _plain_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and all(c.isalnum() or c in "._-" for c in value) and value[0] != "."
 
 
-def _describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold]) -> JobDescription:
+def describe(composition: Composition, dataset: Dataset, folds: Sequence[Fold]) -> JobDescription:
+    """What the store has of a job; hashed from what its code, libraries and machine are now."""
     settings = composition.settings
     training = {name: value for name, value in settings.items() if name not in _NOT_TRAINING}
     # Where the data lie does not matter, what they are does; the digest says that.
     training["dataset"] = {"name": dataset.name, "labels": dataset.labels, "scaling": dataset.scaling}
-    if "target" in training["method"]:  # nor does it matter where a user's loop lies
-        training["method"] = dict(training["method"]) | {"target": Path(training["method"]["target"]).name}
+    if not _ours(settings["dataset"]):  # whose loader may take the same rows for another task
+        training["dataset"] |= {"task": dataset.task, "classes": dataset.classes}
+    if (loop := loop_target(training["method"])) is not None:  # nor does it matter where a user's loop lies
+        training["method"] = dict(training["method"]) | {"target": Path(loop).name}
     label, control_of = method_label(composition)
     return JobDescription(
         study=settings["study"],
@@ -186,7 +203,8 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
     choice, method = _chosen(composition, "method"), composition.settings["method"]
     changed = [override.lstrip("+").partition("=")[0] for override in composition.overrides]
     switches = sorted({key.removeprefix("method.") for key in changed if key.startswith("method.")})
-    switches = [name for name in switches if name not in ("_target_", "target")]
+    hidden = ("_target_", *(["target"] if loop_target(method) is not None else []))
+    switches = [name for name in switches if name not in hidden]
 
     def label(names: Sequence[str], base: str) -> str:
         inside = ", ".join(f"{name}={flatten(method).get(name)}" for name in names)
@@ -200,11 +218,11 @@ def method_label(composition: Composition) -> tuple[str, str | None]:
 
 def _told_apart(jobs: list[ResolvedJob]) -> list[ResolvedJob]:
     """Let the labels of loops in equally named files begin with their folders."""
-    targets = {str(job.description.settings["method"].get("target", "")) for job in jobs}
+    targets = {loop_target(job.description.settings["method"]) or "" for job in jobs}
     alike = Counter(Path(target).name for target in targets)
 
     def labelled(job: ResolvedJob) -> ResolvedJob:
-        path = Path(str(job.description.settings["method"].get("target", "")))
+        path = Path(loop_target(job.description.settings["method"]) or "")
         if alike[path.name] == 1:
             return job
         texts = {name: getattr(job.description, name) for name in ("method", "name", "control_of")}
@@ -230,6 +248,8 @@ def _group_config(composition: Composition, dataset: Dataset) -> dict[str, Any]:
     config: dict[str, Any] = {name: _chosen(composition, name) for name in groups}
     if config["dataset"] == "csv":
         config["dataset"] = dataset.name  # two files are two data sets
+    if "path" in settings["dataset"] and not (_ours(settings["dataset"]) and choices["dataset"] != "csv"):
+        config["dataset.digest"] = dataset.digest[:12]  # also those of one name in two folders
     if choices.get("schedule", "constant") != "constant":
         config["schedule"] = choices["schedule"]
     for name, value in settings.items():
@@ -245,8 +265,12 @@ def _group_config(composition: Composition, dataset: Dataset) -> dict[str, Any]:
     return config
 
 
+def _ours(node: Mapping[str, Any]) -> bool:
+    return str(node.get("_target_", "")).startswith("harness.")
+
+
 def _user_code(settings: Mapping[str, Any]) -> set[Source]:
     """Files that are neither ours nor of an installed package: their code takes part in the result."""
-    loop = settings["method"].get("target")
+    loop = loop_target(settings["method"])
     found = set() if loop is None else own_sources(loop_source(loop)) | observing_code()
     return found.union(*(own_sources(target) for target in targets_in(settings)))

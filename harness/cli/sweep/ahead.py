@@ -10,7 +10,7 @@ lane's; elsewhere only what was trained alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.cli.jobs.resolve import ResolvedJob
@@ -22,6 +22,7 @@ from harness.records import FoldResult
 from harness.store.connect import Store
 from harness.store.description import JobDescription
 from harness.store.read import methods_of
+from harness.store.runs import find_runs
 from harness.store.spooling.spool import Spool, SpooledFold, SpooledJob
 from harness.train.programs import Programs
 
@@ -55,22 +56,29 @@ class FoldsAhead:
         self.allowed = engine.alone and _allowed(jobs, store)
         self._known, self._jobs, self._spool = known, jobs, spool
         self._spooled: dict[int, SpooledJob] = {}
+        self._returned: dict[int, Mapping[int, FoldResult | UnitError]] = {}
         self._ahead: Ahead | Workers | None = None
         if self.allowed:
             missing = [(job.job, frozenset(self._missing(job))) for job in jobs]
             always = jobs[0].engine.vectorize is True
             self._ahead = Ahead(missing, programs, always=always, say=say, quiet=quiet, keep=self._keep)
         elif not engine.alone:
-            units = [
-                Unit(owner, fold, job.composition, job.description.identity.folds[fold])
-                for owner, job in enumerate(jobs)
-                for fold in self._missing(job)
-            ]
+            units = list(self._units())
             self._ahead = Workers(units, finished(jobs, units, store, say), self._keep)
 
     def results(self, owner: int) -> Mapping[int, FoldResult | UnitError]:
         """Of the folds of a job that were trained ahead, by number."""
+        if owner in self._returned:
+            return self._returned.pop(owner)
         return {} if self._ahead is None else self._ahead.results(owner)
+
+    def put_back(
+        self, owner: int, results: Mapping[int, FoldResult | UnitError], spooled: SpooledJob | None = None
+    ) -> None:
+        """Keep what was given of a job whose turn is put off."""
+        self._returned[owner] = results
+        if spooled is not None:
+            self._spooled[owner] = spooled
 
     def chosen(self, owner: int) -> dict[str, str]:
         """How the folds of a job that were missing were to be trained, and why, as a tag of its run."""
@@ -97,6 +105,16 @@ class FoldsAhead:
         if isinstance(self._ahead, Workers):
             self._ahead.close()
 
+    def _units(self) -> Iterator[Unit]:
+        """What is to be trained elsewhere; a fold that two jobs share once, for the second takes it from the store."""
+        asked: set[str] = set()
+        for owner, job in enumerate(self._jobs):
+            for fold in self._missing(job):
+                hashed = job.description.identity.folds[fold]
+                if job.force or hashed not in asked:
+                    asked.add(hashed)
+                    yield Unit(owner, fold, job.composition, hashed)
+
     def _missing(self, job: ResolvedJob) -> Iterable[int]:
         for fold, hashed in job.description.identity.folds.items():
             # A lane's result serves only where lanes may: `stored` gives none of them elsewhere.
@@ -120,6 +138,21 @@ def _allowed(jobs: Sequence[ResolvedJob], store: Store) -> bool:
     for job in jobs:
         methods.setdefault(job.description.study, set()).add(job.description.method)
     return all(len(names | methods_of(store, study)) == 1 for study, names in methods.items())
+
+
+def tell_lanes(jobs: Sequence[ResolvedJob], store: Store, say: Callable[[str], None]) -> None:
+    """Say which other methods of a study were trained as lanes: their difference from these has rounding in it."""
+    known = store.experiments()
+    for study in dict.fromkeys(job.description.study for job in jobs):
+        own = {job.description.method for job in jobs if job.description.study == study}
+        found = find_runs(store, [known[study]], kind="fold") if study in known else []
+        others = sorted({run.tags.get("method", "") for run in found if "lanes" in run.tags} - own)
+        if others:
+            both = ",".join(sorted({*others, *own}))
+            say(
+                f"{study} has folds of {', '.join(others)} that were trained as one program, within rounding of each "
+                f"alone: where bits matter, train them again in one command, with method={both}"
+            )
 
 
 def as_lanes(description: JobDescription, folds: set[int], chosen: Mapping[str, str]) -> JobDescription:

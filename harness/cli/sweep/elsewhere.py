@@ -32,6 +32,7 @@ def finished(jobs: Sequence[ResolvedJob], units: Sequence[Unit], store: Store, s
         named = [replace(one, hashed=one.hashed + secrets.token_hex(4) * jobs[one.owner].force) for one in units]
         where = batch(engine, store, jobs[0].description.study)
         return by_submitit(named, _FAR, where, lambda unit: jobs[unit.owner].description.study, say)
+    units = [replace(one, work=(one.work, one.hashed)) for one in units]
     return by_joblib(units, train_unit, min(engine.workers or 1, max(1, len(units))), say)
 
 

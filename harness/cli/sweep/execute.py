@@ -21,10 +21,11 @@ from harness.cli.sweep.account import (
     tell_lost,
     tell_open,
 )
-from harness.cli.sweep.ahead import FoldsAhead, as_lanes
+from harness.cli.sweep.ahead import FoldsAhead, as_lanes, tell_lanes
 from harness.cli.sweep.interrupts import interrupts_at_epochs
 from harness.cli.sweep.outcome import Outcome
 from harness.cli.sweep.progress import SweepProgress
+from harness.cli.sweep.submitted import follow_command
 from harness.cli.terminal.own_code import own_output
 from harness.cli.terminal.waiting import sync_command
 from harness.engine.by_submitit import StillOutError
@@ -40,7 +41,7 @@ from harness.store.read import finished_folds, finished_hashes, finished_job, fi
 from harness.store.spooling.catch_up import sync
 from harness.store.spooling.job_record import JobRecord
 from harness.store.spooling.recorder import Recorder
-from harness.store.spooling.spool import SpoolError, spool_of
+from harness.store.spooling.spool import SpooledJob, SpoolError, spool_of
 from harness.train.job import Job
 from harness.train.methods.contract import FoldPlan
 from harness.train.programs import Programs
@@ -71,9 +72,13 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console, *, pati
             recorder = Recorder(store, spool, progress.say)
             say, quiet = progress.say, partial(recorder.settle, 0.0)
             ahead = FoldsAhead(jobs, store, frozenset(known), programs, say, spool, quiet)
+            if not ahead.allowed:
+                tell_lanes(jobs, store, say)
         with closing(ahead), recorder:
             sweep = Sweep(store, recorder, progress, outcome, programs, ahead, known)
             _run_jobs(jobs, sweep, patience_s)
+    folder = jobs[0].engine.settings.get("folder")
+    outcome.follow = follow_command(store, jobs[0].description.study, folder)
     outcome.spool = f"{spool.folder}; {sync_command(store, jobs[0].spool)} records them"
     return outcome
 
@@ -81,6 +86,7 @@ def execute(jobs: Sequence[ResolvedJob], store: Store, console: Console, *, pati
 def _run_jobs(jobs: Sequence[ResolvedJob], sweep: Sweep, patience_s: float) -> None:
     written: deque[Written] = deque()
     put_off: list[tuple[int, ResolvedJob]] = []
+    interrupted = False
     try:
         for number, job in enumerate(jobs, start=1):
             try:
@@ -106,16 +112,29 @@ def _run_jobs(jobs: Sequence[ResolvedJob], sweep: Sweep, patience_s: float) -> N
         sweep.progress.say(f"stopped at {name}: what trains next could not be kept; {message(error)}")
         patience_s = 0.0
     except KeyboardInterrupt:
-        patience_s = 0.0
+        interrupted, patience_s = True, 0.0
         raise
     finally:  # what was trained before an interrupt is written, too
         for spooled in sweep.ahead.left():
             sweep.recorder.leave(spooled)
-        sweep.recorder.settle(patience_s)
+        stopped = _settle(sweep, patience_s)
         with interrupts_held():
             for one in written:
                 settle(one, sweep)
+                if (interrupted or stopped) and one.record.error is None:  # the summary, which tells it, is not reached
+                    tell_open(one.record, one.name, sweep.progress)
             sweep.outcome.waiting, sweep.outcome.waiting_folds = sweep.recorder.behind, sweep.recorder.waiting
+        if stopped:
+            raise KeyboardInterrupt
+
+
+def _settle(sweep: Sweep, patience_s: float) -> bool:
+    """Wait for the store; whether an interrupt ended that."""
+    try:
+        sweep.recorder.settle(patience_s)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _take_turn(number: int, job: ResolvedJob, jobs: int, sweep: Sweep, written: deque[Written]) -> None:
@@ -128,7 +147,7 @@ def _take_turn(number: int, job: ResolvedJob, jobs: int, sweep: Sweep, written: 
     counted = sweep.progress.counted
     try:
         with sweep.store.plain_errors():
-            written += _run_job(job, sweep, number - 1)
+            _run_job(job, sweep, number - 1, written)
     except (StoreTroubleError, SpoolError):
         raise
     except InputError as error:
@@ -139,26 +158,28 @@ def _take_turn(number: int, job: ResolvedJob, jobs: int, sweep: Sweep, written: 
         settle(written.popleft(), sweep)
 
 
-def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int) -> list[Written]:
+def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int, written: deque[Written]) -> None:
     """Reuse or train one job. Only its training can be interrupted, not what opens, writes and closes runs."""
     ahead = sweep.ahead.results(owner)
     if out := sum(isinstance(one, StillOutError) for one in ahead.values()):
         sweep.outcome.out[resolved.description.name] = out
         sweep.progress.skip(resolved.job.epochs * len(resolved.job.folds))
-        return []
+        return
     stored_lanes = sweep.ahead.stored(resolved)
     lanes = stored_lanes | {fold for fold, result in _trained(ahead).items() if result.lanes is not None}
     job, description = resolved.job, as_lanes(resolved.description, lanes, sweep.ahead.chosen(owner))
     name = description.name
     record: JobRecord | None = None
+    spooled: SpooledJob | None = None
     with interrupts_held(lambda: run_in_words(record, name)):
-        if not resolved.force and description.identity.job in sweep.known and _take_finished(description, job, sweep):
-            return []
         counted = sweep.progress.counted
         try:
+            known = not resolved.force and description.identity.job in sweep.known
+            if known and _take_finished(description, job, sweep):
+                return
             spooled = sweep.ahead.spooled(owner)
             record = JobRecord(sweep.recorder, description, resume=not resolved.force, spooled=spooled)
-            stored = {} if resolved.force else _take_stored(description, job, record, sweep)
+            stored = {} if resolved.force else _take_stored(description, job, record, sweep, _trained(ahead))
             results = _train(resolved, stored, record, sweep, ahead)
             record.finish(description.result(results))
         except KeyboardInterrupt as interrupt:
@@ -173,6 +194,7 @@ def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int) -> list[Written]:
         except StoreTroubleError:
             if record is not None:
                 record.give_up()
+            sweep.ahead.put_back(owner, ahead, spooled)
             raise
         except Exception as error:
             if record is None:
@@ -180,9 +202,9 @@ def _run_job(resolved: ResolvedJob, sweep: Sweep, owner: int) -> list[Written]:
             record.fail(error)
             tell_failure(error, record, name, sweep)
             sweep.progress.skip(counted + job.epochs * len(job.folds) - sweep.progress.counted)
-            return []
+            return
         sweep.known.update(description.identity.folds.values(), [description.identity.job])
-        return [Written(name, record, results, stored)]
+        written.append(Written(name, record, results, stored))
 
 
 def _take_finished(description: JobDescription, job: Job, sweep: Sweep) -> bool:
@@ -197,9 +219,12 @@ def _take_finished(description: JobDescription, job: Job, sweep: Sweep) -> bool:
     return True
 
 
-def _take_stored(description: JobDescription, job: Job, record: JobRecord, sweep: Sweep) -> dict[int, FoldResult]:
-    """Folds of a job that the store has."""
-    hashes, stored = description.identity.folds, dict[int, FoldResult]()
+def _take_stored(
+    description: JobDescription, job: Job, record: JobRecord, sweep: Sweep, trained: Mapping[int, FoldResult]
+) -> dict[int, FoldResult]:
+    """Folds of a job that the store has, and that were not trained ahead."""
+    hashes = {fold: hashed for fold, hashed in description.identity.folds.items() if fold not in trained}
+    stored: dict[int, FoldResult] = {}
     if sweep.known.isdisjoint(hashes.values()):
         return stored
     own = record.opened()

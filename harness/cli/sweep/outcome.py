@@ -20,6 +20,7 @@ class Outcome:
     waiting: list[str] = field(default_factory=list)  # jobs whose end the store has not taken
     waiting_folds: int = 0
     out: dict[str, int] = field(default_factory=dict)  # job: how many of its folds are submitted and not finished
+    follow: str = ""  # the command that says how far those are
     spool: str = ""  # where they wait, and the command that writes them
 
     @property
@@ -51,8 +52,8 @@ class Outcome:
             )
         if self.out:
             text += (
-                f"\nSUBMITTED, and not finished: {sum(self.out.values())} folds of {', '.join(self.out)}; harness "
-                "status follows them, the same command collects them"
+                f"\nSUBMITTED, and not finished: {sum(self.out.values())} folds of {', '.join(self.out)}; "
+                f"{self.follow} follows them, the same command collects them"
             )
         for name, error in self.failures:
             text += f"\nFAILED {name}: {error}"

@@ -18,40 +18,63 @@ from harness.records import FoldResult
 quiet_tensorflow()
 
 from harness.cli.jobs.make import Shared  # noqa: E402
-from harness.cli.jobs.resolve import resolve  # noqa: E402
+from harness.cli.jobs.resolve import ResolvedJob, describe, resolve  # noqa: E402
 from harness.engine.in_process import cross_validate  # noqa: E402
 from harness.train.programs import Programs  # noqa: E402
 
-FarWork = tuple[Composition, str, str]  # and the hash of the fold, and the devices of where it was asked for
+Work = tuple[Composition, str]  # and the hash of the fold
+FarWork = tuple[Composition, str, str]  # and the devices of where it was asked for
+
+_DEVICES = "CUDA_VISIBLE_DEVICES"  # which is part of a hash
+_CHANGED = "code or data were changed since the command began; the same command trains it as they are now"
+_ELSEWHERE = "where it was to train, code, versions, data or processor are others than here"
 
 _SHARED, _PROGRAMS = Shared(), Programs()  # of this process: data are loaded once, programs compiled once
 
 
-def train_unit(composition: Composition, fold: int, hashed: str = "") -> FoldResult:
-    """Train a fold of a job that was checked before.
+def train_unit(work: Work, fold: int) -> FoldResult:
+    """Train a fold of a job that was checked before, in a process of the same machine.
 
     Args:
-        composition: of the job.
+        work: composition of the job, and what the fold's hash has to be here, too.
         fold: its number.
-        hashed: what the fold's hash has to be here, too, if anything.
 
     Raises:
         TrainingError: it is another.
     """
+    return _train(*work, fold, os.environ.get(_DEVICES, ""), _CHANGED)
+
+
+def _train(composition: Composition, hashed: str, fold: int, devices: str, otherwise: str) -> FoldResult:
     with own_output():
         with redirect_stderr(io.StringIO()):  # what is to be said of a job was said where it was checked
             resolved = resolve([composition], _SHARED)[0]
         job = resolved.job
-        if hashed and resolved.description.identity.folds[fold] != hashed:
-            raise TrainingError("where it was to train, code, versions, data or processor are others than here")
+        if _hash_with(devices, resolved, fold) != hashed:
+            raise TrainingError(otherwise)
         chosen = [one for one in job.folds if one.number == fold]
         (result,) = cross_validate(replace(job, folds=chosen), programs=_PROGRAMS)
     return result
 
 
+def _hash_with(devices: str, resolved: ResolvedJob, fold: int) -> str:
+    """The fold's hash as it is where these GPUs are named: whoever hands out GPUs names those of a worker."""
+    here = os.environ.get(_DEVICES)
+    if (here or "") == devices:
+        return resolved.description.identity.folds[fold]
+    os.environ[_DEVICES] = devices
+    try:
+        return describe(resolved.composition, resolved.job.dataset, resolved.job.folds).identity.folds[fold]
+    finally:
+        if here is None:
+            del os.environ[_DEVICES]
+        else:
+            os.environ[_DEVICES] = here
+
+
 def far_work(composition: Composition, hashed: str) -> FarWork:
     """What `train_unit_far` takes."""
-    return composition, hashed, os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return composition, hashed, os.environ.get(_DEVICES, "")
 
 
 def train_unit_far(work: FarWork, fold: int) -> FoldResult:
@@ -61,10 +84,8 @@ def train_unit_far(work: FarWork, fold: int) -> FoldResult:
         TrainingError: training raised an error, or would give something else than was asked for.
     """
     composition, hashed, devices = work
-    # Whoever hands out GPUs sets this variable, which is part of the hash.
-    same = os.environ.get("CUDA_VISIBLE_DEVICES", "") == devices
     try:
-        return train_unit(composition, fold, hashed if same else "")
+        return _train(composition, hashed, fold, devices, _ELSEWHERE)
     except TrainingError:
         raise
     except InputError as error:

@@ -40,15 +40,20 @@ def epoch_argument(text: str) -> Literal["last", "best"] | int:
     raise InputError("--epoch", text, "last, best, or the number of an epoch from 1", "use --epoch last")
 
 
-def names_argument(text: str) -> list[str]:
+def names_argument(text: str, option: str = "--by", example: str = "optimizer,batch_size") -> list[str]:
     """``optimizer,batch_size`` as a list.
+
+    Args:
+        text: as given.
+        option: to which.
+        example: of what it takes.
 
     Raises:
         InputError: a name is empty or given twice.
     """
     names = [name.strip() for name in text.split(",")]
     if not all(names) or len(set(names)) < len(names):
-        raise InputError("--by", text, "names of settings, each once, with commas between", "--by optimizer,batch_size")
+        raise InputError(option, text, "names, each once, with commas between", f"{option} {example}")
     return names
 
 

@@ -20,7 +20,7 @@ from harness.diagnose.reference import Recipe, Reference
 from harness.diagnose.rules.candidates import Candidates, Way, first_fitting
 from harness.diagnose.rules.outputs import weighted_outputs
 from harness.diagnose.rules.pairing import PairingRule
-from harness.diagnose.rules.part import Part, at
+from harness.diagnose.rules.part import Part, apart, as_many, at, of_all_rows
 from harness.diagnose.rules.recipes import Named, RecipeRule
 from harness.diagnose.rules.source import SourceRule, Unsettled, smoothing, sum_to_one, words_of
 from harness.diagnose.rules.update import UpdateRule
@@ -79,6 +79,10 @@ class GradientRule:
         fitting = first_fitting(candidates, together, exactly=tolerance == GRADIENT_TOLERANCE)
         if fitting:
             fitting = self._by_value(fitting, together, parts, all_seen=len(seen) == self._reference.trainable)
+            recipe = next(iter(fitting))
+            plain, whole = self._recomputed(parts, recipe), of_all_rows(self._reference, parts, recipe)
+            if whole is not None and relative(plain, whole) > GRADIENT_TOLERANCE:
+                self._findings.add(apart(parts, place, self._update.effect(step, whole, plain)))
             self._fitted({recipe: ways[0][1] for recipe, ways in fitting.items()}, step, place, parts)
             self._undecided(fitting, place, together)
             return
@@ -96,7 +100,7 @@ class GradientRule:
             return
         fits = (
             {}
-            if len(self._reference.losses) == 1
+            if len(self._reference.losses) == 1 or not all(map(as_many, parts))
             else self._source.fits(
                 seen,
                 lambda recipe: self._recomputed(parts, recipe, eager=recipe.loss not in USUAL),

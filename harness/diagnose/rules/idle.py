@@ -16,7 +16,7 @@ from harness.observe.journal import RowIndex
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
 from harness.train.methods.contract import FoldPlan
-from harness.trees import Tree, take
+from harness.trees import Tree, row_count, take
 
 
 class IdleRule:
@@ -27,7 +27,7 @@ class IdleRule:
         self._validation = RowIndex(take(plan.x, plan.validation), plan.validation)
         self._seen: dict[int, set[int]] = defaultdict(set)
         self._extra: list[Pass] = []
-        self._random = any(value.dtype.kind in "iu" for value in plan.start)
+        self._moves = any(value.dtype.kind in "iu" for value in plan.start) or len(plan.start) > reference.trainable
 
     def idle(self, passed: Pass, steps: int) -> None:
         """Take a call that led to no step, after so many steps."""
@@ -54,20 +54,20 @@ class IdleRule:
             )
 
     def before_step(self, step: Step, place: Place, y: Tree | None) -> None:
-        """Forward passes in training mode since the last step have moved the dropout seeds."""
+        """Forward passes in training mode since the last step have moved dropout seeds, or moving averages."""
         extra, self._extra = self._extra, []
-        if not extra or not self._random or y is None:
+        if not extra or not self._moves or y is None:
             return
         epoch, number = place.epoch, place.step
         first, call = extra[0].call, step.passes[0].call
         trainable = self._reference.trainable
-        moved = any(
-            not np.array_equal(a, b)
-            for a, b in zip(first.state[trainable:], call.state[trainable:])
-            if a.dtype.kind in "iu"
-        )
-        if not moved:
+        pairs = list(zip(first.state[trainable:], call.state[trainable:]))
+        moved = {a.dtype.kind for a, b in pairs if not np.array_equal(a, b, equal_nan=True)}
+        if "f" in moved:
+            self._averages(place, len(extra))
+        if not moved & set("iu"):
             return
+        y = take(y, slice(0, row_count(call.x)))  # of the first pass, where a step has several
         ours = self._reference.step(call.state, call.x, y, Recipe()).gradients
         theirs = self._reference.step(first.state, call.x, y, Recipe()).gradients
         count = len(extra)
@@ -85,6 +85,16 @@ class IdleRule:
                 amount=(count,),
             )
         )
+
+    def _averages(self, place: Place, count: int) -> None:
+        """Batch normalisation's averages, which predictions are made with, follow batches that no step trains on."""
+        evidence = (
+            f"{count} more forward {'pass' if count == 1 else 'passes'} in training mode moved the averages that "
+            "batch normalisation predicts with, before this step"
+        )
+        cause = Cause("moving_averages", "extra pass", evidence, place.epoch, place.step, "state", effect=1e-3,
+                      amount=(count,))  # fmt: skip
+        self._findings.add(cause)
 
     def finish(self, lengths: Sequence[int]) -> None:
         """After the run: whether every validation row was validated on, in each epoch that validated.

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.observe.epochs import by_epoch, split
 
+_NEAR, _ERRORS, _FEWEST = 0.2, 5.0, 20  # a correlation, in standard errors of none, and rows that have one
 Steps = Sequence[np.ndarray]
 """Rows of each step."""
 
@@ -21,9 +22,11 @@ class Order:
     Attributes:
         way: ``data order``, ``one order``, ``reshuffled``, ``with replacement``, ``whole batches`` (the same
             batches in every epoch, only their order changes), ``part after part`` (all epochs on one part of
-            the data, then on the next) or ``unknown``.
+            the data, then on the next), ``over epoch ends`` (reshuffled, with batches of rows of two epochs),
+            ``near data order`` (by a buffer much shorter than the data) or ``unknown``.
         words: the same in plain words.
-        amount: parts and passes over each, or the share of the rows that an epoch with replacement reaches.
+        amount: parts and passes over each, the share of the rows that an epoch with replacement reaches, or the
+            correlation with the data's own order.
     """
 
     way: str
@@ -36,13 +39,14 @@ def batch_size(steps: Steps) -> int:
     return max(map(len, steps))
 
 
-def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> Order:
+def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray, *, of_data: bool = True) -> Order:
     """How the rows of a run are ordered.
 
     Args:
         steps: rows of each step; negative where they were not recognised.
         lengths: number of steps of each epoch.
         train: the training rows in data set order, equal ones under one name.
+        of_data: whether that is the order of the data; else it is that of the first epoch.
     """
     epochs = by_epoch(steps, lengths)
     if any((rows < 0).any() for rows in epochs):
@@ -51,7 +55,11 @@ def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> O
     if parts is not None:
         words = f"trained {parts[1]} times on each of {parts[0]} parts of the data, one part after the other"
         return Order("part after part", words, parts)
-    if any(Counter(rows.tolist()) - Counter(train.tolist()) for rows in epochs):
+    if _too_many(epochs, train) and (blocks := _blocks(epochs, train)) is not None:
+        if all(np.array_equal(rows, train[: len(rows)]) for rows in blocks):
+            return Order("data order", "data order")
+        return Order("over epoch ends", "reshuffled, in batches that run over the ends of epochs")
+    if _too_many(epochs, train):
         reached = float(np.mean([len(np.unique(rows)) / len(np.unique(train)) for rows in epochs]))
         return Order("with replacement", "with replacement", (reached,))
     if all(np.array_equal(rows, train[: len(rows)]) for rows in epochs):
@@ -59,7 +67,50 @@ def describe_order(steps: Steps, lengths: Sequence[int], train: np.ndarray) -> O
     if len(epochs) > 1 and all(np.array_equal(rows, epochs[0]) for rows in epochs[1:]):
         return Order("one order", "one order")
     words = _whole_batches(split(steps, lengths), train)
-    return Order("whole batches", words) if words else Order("reshuffled", "reshuffled")
+    if words:
+        return Order("whole batches", words)
+    near = _nearness(epochs if of_data else epochs[1:], train)
+    if near is not None:
+        words = f"shuffled over short distances only: rows stay near their place (correlation {near:.2f})"
+        return Order("near data order", words, (near,))
+    return Order("reshuffled", "reshuffled")
+
+
+def _too_many(epochs: Sequence[np.ndarray], train: np.ndarray) -> bool:
+    """Whether a row comes more often in some epoch than it is there."""
+    return any(Counter(rows.tolist()) - Counter(train.tolist()) for rows in epochs)
+
+
+def _blocks(epochs: Sequence[np.ndarray], train: np.ndarray) -> list[np.ndarray] | None:
+    """The rows in stretches of as many as there are, where each stretch has every row once; else None.
+
+    So they come where batches run over the ends of epochs: shuffled, repeated and only then put into batches.
+    """
+    rows, size = np.concatenate(list(epochs)), len(train)
+    blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
+    return None if len(rows) <= size or _too_many(blocks, train) else blocks
+
+
+def _nearness(epochs: Sequence[np.ndarray], train: np.ndarray) -> float | None:
+    """How closely the order of rows follows that of the data, as one that a short buffer shuffles does.
+
+    Spearman's correlation of a row's place in an epoch with its place in the data, the mean over epochs; None where
+    chance gives as much: a shuffle of n rows has a standard deviation of 1 / sqrt(n - 1).
+    """
+    names, first, counts = np.unique(train, return_index=True, return_counts=True)
+    place = dict(zip(names[counts == 1].tolist(), first[counts == 1].tolist()))
+    each = []
+    for rows in epochs:
+        known = np.array([place[row] for row in rows.tolist() if row in place], np.float64)
+        if len(known) < _FEWEST:
+            return None
+        ranks = known.argsort().argsort()
+        each.append(float(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1]))
+        fewest = len(known)
+    if not each:
+        return None
+    found = float(np.mean(each))
+    return found if found > max(_NEAR, _ERRORS / np.sqrt(len(epochs) * (fewest - 1))) else None
 
 
 def _whole_batches(epochs: Sequence[Steps], train: np.ndarray) -> str:

@@ -99,7 +99,7 @@ class ReportRule:
             lengths: number of steps of each epoch.
         """
         for part, found in self._parts.items():
-            epochs = _joined(found, lengths)
+            epochs = _joined(found, lengths) if not part else _last_of_each(found, lengths)
             for key, name, plain in _reported_as(self._reference.trainee.objectives):
                 values = _series(history.get(part + key), len(lengths))
                 if values is not None and len(epochs) == len(lengths):
@@ -147,6 +147,12 @@ def _joined(parts: Mapping[int, _Epoch], lengths: Sequence[int]) -> list[_Epoch]
     epochs: dict[int, _Epoch] = defaultdict(_Epoch)
     for steps, part in sorted(parts.items()):
         epochs[place_of(steps, lengths)[0]].join(part)
+    return [epoch for _, epoch in sorted(epochs.items())]
+
+
+def _last_of_each(parts: Mapping[int, _Epoch], lengths: Sequence[int]) -> list[_Epoch]:
+    """Of each epoch the last that was collected; what came before any step is left out."""
+    epochs = {place_of(steps, lengths)[0]: part for steps, part in sorted(parts.items()) if steps}
     return [epoch for _, epoch in sorted(epochs.items())]
 
 

@@ -23,6 +23,7 @@ from harness.diagnose.rules.pairing import PairingRule
 from harness.diagnose.rules.part import Part
 from harness.diagnose.rules.update import UpdateRule
 from harness.observe.events import Call, Loss
+from harness.observe.gradients import skipped_by_scale
 from harness.observe.passes import Pass
 from harness.observe.state import read, write
 from harness.observe.steps import Step
@@ -99,7 +100,8 @@ class StepRule:
                 weights = None if self._all_weights is None else take(self._all_weights, rows[part])  # type: ignore[index]
             if targets is not None and (passed.gradient is not None or id(passed) in together):
                 parts.append(Part(passed, targets, training, weights, None if part is None else rows[part]))  # type: ignore[index]
-        if parts and len(parts) == len(seen) + len(together):
+        skipped = skipped_by_scale(step, self._reference.optimizer, self._reference.trainable)
+        if parts and len(parts) == len(seen) + len(together) and self._reference.trainee.objectives and not skipped:
             self._gradient.check(step, place, parts)
             if step.perturbed:
                 self._gradient.perturbed(step, place, parts)

@@ -16,10 +16,10 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.handed import SAME, Handed, HandedRule
 from harness.diagnose.rules.variables import VariablesRule
+from harness.observe.applied import settings_of
 from harness.observe.events import Apply, State
-from harness.observe.gradients import Gradients, loss_scale, own, received
+from harness.observe.gradients import Gradients, loss_scale, own, received, skipped_by_scale
 from harness.observe.passes import Pass
-from harness.observe.state import settings
 from harness.observe.steps import Step
 
 UPDATE_TOLERANCE = 2e-3  # of the update's size
@@ -36,7 +36,7 @@ class UpdateRule:
         self._last: Apply | None = None
         self._handed = HandedRule(findings)
         self._variables = VariablesRule(reference, findings)
-        self._settings = settings(reference.optimizer)
+        self._settings = settings_of(reference.optimizer)
 
     def effect(self, step: Step, plain: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> float:
         """How far the update moves when these gradients replace the plain ones, relative to its size."""
@@ -50,7 +50,7 @@ class UpdateRule:
     def check(self, step: Step, place: Place, seen: Sequence[Pass]) -> None:
         """Name what this step's update does unlike the configured optimizer."""
         gradients = own(step)
-        if not gradients:
+        if not gradients or skipped_by_scale(step, self._reference.optimizer, self._reference.trainable):
             self._remember(step, None)
             return
         wrong_list = self._variables.check(step, place, seen) and not self._over_fewer(step)
@@ -155,6 +155,8 @@ class UpdateRule:
     def _distance(self, step: Step, expected: State) -> float:
         # An embedding's row that is in a batch several times is squared several times by Adam and its like, not in sum.
         known = [v for v in range(self._reference.trainable) if v not in self._reference.by_rows]
+        if not known:
+            return 0.0
         return relative(
             [step.updated[v] - step.before[v] for v in known], [expected[v] - step.before[v] for v in known]
         )

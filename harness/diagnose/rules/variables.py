@@ -22,6 +22,8 @@ class VariablesRule:
     def __init__(self, reference: Reference, findings: Findings) -> None:
         self._reference, self._findings = reference, findings
         self._last = Place(1, 1)
+        self._trained: dict[int, int] = {}  # by variable: the last step that had it in its lists
+        self._left_out: dict[str, tuple[frozenset[int], int]] = {}  # by way: which, and the first step that did so
         self.frozen: frozenset[int] = frozenset()
         self.only_missing = False  # whether all that is wrong with the last lists is that they are not complete
 
@@ -45,8 +47,10 @@ class VariablesRule:
         if frozen:
             self._name_frozen(sorted(frozen), step, place)
         found = ""
+        self._trained |= dict.fromkeys(everything - missing, step.number)
         if missing - frozen:
             found = f"{listed([names[v] for v in sorted(missing - frozen)], most=99)} left out"
+            self._left_out.setdefault(found, (frozenset(missing - frozen), step.number))
         twice = False
         for known in [passed.gradient.sources for passed in seen if passed.gradient is not None] + [
             apply.variables for apply in step.applies
@@ -63,6 +67,15 @@ class VariablesRule:
                       found.split(" ")[0].rstrip(","), effect=self._still(step))
             )  # fmt: skip
         return bool(found)
+
+    @property
+    def in_turn(self) -> frozenset[str]:
+        """The ways of what was left out of some steps, and trained in steps after them."""
+        return frozenset(
+            way
+            for way, (variables, first) in self._left_out.items()
+            if all(self._trained.get(v, 0) > first for v in variables)
+        )
 
     def finish(self, lengths: Sequence[int]) -> None:
         """After the run: say of frozen variables that they were thawed, where they were.

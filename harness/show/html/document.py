@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.analyse.axes import along, design_of
+from harness.analyse.axes import METHOD, along, design_of
 from harness.analyse.compare import Comparison, Group, compare
 from harness.analyse.groups import group_jobs, group_titles, headline_metrics, shown_configs
 from harness.analyse.sweep.overview import sweep_of
@@ -187,9 +187,11 @@ def _sweep(results: StudyResults, anchor: str) -> StudySection | None:
 
 
 def _study(results: StudyResults, anchor: str) -> StudySection:
-    jobs = list(results.jobs)
-    groups = group_jobs(along(jobs))
-    comparisons = [compare(jobs, metric=metric) for metric in headline_metrics(jobs)]
+    axes = [axis.name for axis in design_of(results.jobs).axes]
+    by = axes if len(axes) == 1 else [METHOD]
+    comparisons = [compare(results.jobs, metric=metric, by=by) for metric in headline_metrics(results.jobs)]
+    jobs = along(results.jobs, by)
+    groups = group_jobs(jobs)
     styles = method_styles(job.method for job in jobs if job.control_of is None)
     methods: Mapping[str, Mapping[str, Any]] = results.provenance.get("methods", {})
     sections = []

@@ -20,7 +20,7 @@ def headline(comparison: Comparison) -> str:
     """The whole comparison in one sentence, without a full stop."""
     told = [(group, pair) for group in comparison.groups for pair in group.pairs]
     if not told:
-        return "one method only, nothing to compare"
+        return f"one {comparison.by[0]} only, nothing to compare"
     if len(told) == 1:
         return sentence(comparison, *told[0])
     counts: Counter[str] = Counter(pair.verdict for _, pair in told)
@@ -37,7 +37,9 @@ def study_sentences(jobs: Sequence[JobResult], comparisons: Sequence[Comparison]
     """
     if not any(group.pairs for comparison in comparisons for group in comparison.groups):
         told = _means(comparisons)
-    elif all(pair.verdict == "identical" for group in comparisons[0].groups for pair in group.pairs):
+    elif _same_methods(comparisons[0]) and all(
+        pair.verdict == "identical" for group in comparisons[0].groups for pair in group.pairs
+    ):
         told = [_all_identical(comparisons[0])]
     else:
         # Equal weights say it of every metric, so identical pairs are told with the first one only.
@@ -45,6 +47,10 @@ def study_sentences(jobs: Sequence[JobResult], comparisons: Sequence[Comparison]
             text for comparison in comparisons for text in _pairs(comparison, identical=comparison is comparisons[0])
         ]
     return [f"{text}." for text in (*told, *_diverged(jobs))]
+
+
+def _same_methods(comparison: Comparison) -> bool:
+    return len({tuple(sorted(group.methods)) for group in comparison.groups}) == 1
 
 
 def claims_sentences(claims: Sequence[Claim], unchecked: int) -> list[str]:

@@ -84,6 +84,7 @@ def page_data(sweep: Sweep) -> dict[str, Any]:
         "n": [place.n for place in places],
         "diverged": [place.diverged for place in places],
         "best": [int(place.among_best) for place in places],
+        "whole": [int(outcomes.complete[place.configuration]) for place in places],
         "values": [[_rounded(value, 7) for value in row] for row in outcomes.values[order].tolist()],
         "lost": ["".join(map(str, row)) for row in outcomes.diverged[order].astype(int).tolist()],
         "bits": _same_bits(outcomes.weights[order].tolist()),

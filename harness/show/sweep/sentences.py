@@ -97,10 +97,17 @@ def ranking_sentences(sweep: Sweep) -> list[str]:
     board = sweep.leaderboard
     if len(board.places) < 2:
         return ["one configuration, so there is nothing to rank"]
+    lost = int((~sweep.outcomes.complete).sum())
+    if lost == len(board.places):
+        return ["no configuration has a value in every fold, so none can be called the best"]
     told = [
         f"{len(board.best)} of {len(board.places)} configurations cannot be told from the best "
         f"({100 * sweep.confidence:g} %): {_which(sweep)}"
     ]
+    if lost:
+        told.append(
+            f"{lost} without a value in every fold come{'s' * (lost == 1)} last, and no best is sought among them"
+        )
     if board.optimism is not None:
         told.append(
             f"the best mean of {board.optimism.configurations} is {number(board.optimism.chosen)}; chosen without the "

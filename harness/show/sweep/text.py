@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
 
+from harness.analyse.axes import SEED, Axis
 from harness.analyse.compare import Comparison
 from harness.analyse.compare import as_dict as comparison_dict
 from harness.analyse.sweep.effects import Effect, Share
@@ -107,12 +109,18 @@ def headline(sweep: Sweep) -> str:
     """What was swept, over what it is repeated, and what is compared."""
     by = ", ".join(f"{axis.name} ({len(axis.levels)})" for axis in sweep.axes) or "one configuration"
     outcomes = sweep.outcomes
-    repeated = [f"{len(axis.levels)} {axis.name}s" for axis in outcomes.repetitions]
+    repeated = [_values(axis) for axis in outcomes.repetitions]
     repeated.append(f"{sweep.folds} fold{'s' * (sweep.folds != 1)}")
+    if math.prod(len(axis.levels) for axis in outcomes.repetitions) * sweep.folds != outcomes.values.shape[1]:
+        repeated[-1] = f"up to {repeated[-1]}, {outcomes.values.shape[1]} in all"
     return (
         f"{outcomes.study} by {by}: {len(outcomes.configurations)} configurations × {' × '.join(repeated)}; "
         f"{outcomes.metric}, {when(outcomes.epoch)}, mean ± sample std; margin {sweep.margin}"
     )
+
+
+def _values(axis: Axis) -> str:
+    return f"{len(axis.levels)} seeds" if axis.name == SEED else f"{len(axis.levels)} values of {axis.name}"
 
 
 def effects_table(sweep: Sweep) -> Table:
@@ -126,7 +134,8 @@ def effects_table(sweep: Sweep) -> Table:
     if sweep.effects.rest and sweep.effects.rest.value >= _VISIBLE:
         rows.append(("more of them together", "", *_share(sweep.effects.rest), ""))
     if sweep.effects.noise:
-        rows.append(("noise of folds and seeds", "", *_share(sweep.effects.noise), ""))
+        names = ["folds", *("seeds" if one.name == SEED else one.name for one in sweep.outcomes.repetitions)]
+        rows.append((f"noise of {' and '.join(names)}", "", *_share(sweep.effects.noise), ""))
     return Table(header, rows, ("verdict", "levels, best first"))
 
 
@@ -157,7 +166,7 @@ def _ranking_table(sweep: Sweep, places: Sequence[Place]) -> Table:
         "",
         *names,
         "mean ± std",
-        *(("between\nseeds", "between\nfolds") if spread else ()),
+        *((f"between\n{_repeated(sweep)}", "between\nfolds") if spread else ()),
         "n",
         "diverged",
         "best?",
@@ -167,11 +176,15 @@ def _ranking_table(sweep: Sweep, places: Sequence[Place]) -> Table:
             str(place.rank),
             *(place.settings[name] for name in names),
             *_numbers(place, spread=spread),
-            "maybe" if place.among_best else "no",
+            "maybe" if place.among_best else "no" if sweep.outcomes.complete[place.configuration] else "–",
         )
         for place in places
     ]
     return Table(header, rows, (*names, "best?"))
+
+
+def _repeated(sweep: Sweep) -> str:
+    return " × ".join("seeds" if axis.name == SEED else axis.name for axis in sweep.outcomes.repetitions)
 
 
 def _numbers(place: Place, *, spread: bool) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from harness.store.spooling.recorder import Recorder
 from harness.store.spooling.spool import SpooledFold, SpooledJob, SpoolError
 from harness.store.write import JobWriter, now_ms
 
+_BEAT_MS = 60_000
+
 
 class JobRecord:
     """One job, recorded behind its training. Methods are called by the training thread, interrupts held.
@@ -31,7 +33,7 @@ class JobRecord:
         closed: whether the store took the end of the job.
         done: set once nothing more is written.
         name: of the job.
-        unwritten: finished folds that the store does not have.
+        unwritten: finished folds that the store does not have, those spooled ahead among them.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class JobRecord:
         self.error: Exception | None = None
         self.closed = True
         self.done = Event()
-        self.unwritten: set[int] = set()
+        self.unwritten: set[int] = set() if spooled is None else spooled.numbers()
         self.name = description.name
         self._recorder, self._hashes = recorder, description.identity.folds
         self._spooled = spooled or recorder.spool.open(description, resume=resume)
@@ -54,6 +56,7 @@ class JobRecord:
         self._writer: JobWriter | None = None
         self.run_id: str | None = None
         self._times: dict[int, list[int]] = {}
+        self._beaten_ms = now_ms()
         self._ended: set[int] = set()
         self._later(self._open)
 
@@ -75,6 +78,9 @@ class JobRecord:
     def epoch(self, fold: int, record: EpochRecord) -> None:
         """Take an epoch's metrics."""
         at = now_ms()
+        if at > self._beaten_ms + _BEAT_MS:
+            self._spooled.beat()
+            self._beaten_ms = at
         self._times[fold].append(at)
         self._live(lambda: self._open_writer().epoch(record, at))
 
@@ -112,13 +118,14 @@ class JobRecord:
         end = _end_of(error)
         with suppress(SpoolError):  # what the store takes now is all that can be done
             self._spooled.end(end)
-        self._recorder.put(self, lambda: self._close(end))
+        self._recorder.put(self, lambda: self._fail(end))
         self._recorder.settle(0.0)
 
     def give_up(self) -> None:
-        """Let the job be begun anew: nothing of it has been trained."""
+        """Let the job be begun anew; what was spooled of it ahead stays."""
         self.done.set()
-        self._spooled.remove()
+        if not self.unwritten:
+            self._spooled.remove()
 
     def idle(self) -> None:
         """Called by the writing thread where nothing comes in for a while."""
@@ -128,7 +135,7 @@ class JobRecord:
     def catch_up(self) -> StoreTroubleError | None:
         """Called by the writing thread: write what the spool has of the job; what the store says if it does not."""
         if self.done.is_set():
-            return None
+            return self._recorder.ask()
         try:
             self._writer, folds = catch_up(self._recorder.store, self._spooled, last=False)
         except Exception as error:
@@ -205,6 +212,14 @@ class JobRecord:
     def _wait_for_store(self, trouble: StoreTroubleError) -> None:
         self._writer, self.closed = None, False
         self._recorder.fall_behind(self, trouble)
+
+    def _fail(self, end: End) -> None:
+        """Close the runs, and write first what was spooled and not handed over."""
+        if self.unwritten and not self.done.is_set() and not self._recorder.away:
+            trouble = self.catch_up()
+            if trouble is not None:
+                self._wait_for_store(trouble)
+        self._close(end)
 
     def _close(self, end: End) -> None:
         if self.done.is_set() or self._recorder.away:  # away: the spool knows how it ended

@@ -116,6 +116,14 @@ class Recorder:
             except KeyboardInterrupt:
                 return
 
+    def ask(self) -> StoreTroubleError | None:
+        """What the store says if it does not answer."""
+        try:
+            self.store.client.search_experiments(max_results=1)
+        except Exception as error:
+            return self.store.trouble_writing(error)
+        return None
+
     def leave(self, job: SpooledJob) -> None:
         """Record the folds of a job whose turn will not come, if the store takes them; else they stay spooled."""
 

@@ -77,7 +77,7 @@ class Spool:
             yield []
             return
         with filelock.FileLock(self.folder / ".lock"):
-            files = sorted(self.folder.glob(f"*{_JOB}"), key=lambda file: file.stat().st_mtime)
+            files = sorted(self.folder.glob(f"*{_JOB}"), key=lambda file: _beaten(file) or 0.0)
             yield [job for file in files for job in [_left_job(file)] if job is not None]
 
     def folds(self) -> int:
@@ -132,6 +132,17 @@ class SpooledJob:
             if plain is not None:
                 found.append(_fold_from_plain(plain))
         return {fold.result.fold: fold for fold in sorted(found, key=lambda fold: fold.result.fold)}
+
+    def numbers(self) -> set[int]:
+        """Numbers of the folds that are spooled, whole or not."""
+        before, after = _FOLD.split("{}")
+        names = [file.name for file in self._folder.glob(f"{self.key}{_FOLD.format('*')}")]
+        return {int(name.removeprefix(f"{self.key}{before}").removesuffix(after)) for name in names}
+
+    def beat(self) -> None:
+        """Show that the job's process lives, to those of other hosts."""
+        with suppress(OSError):
+            os.utime(self._folder / f"{self.key}{_JOB}")
 
     def ended(self) -> End | None:
         """How the job ended; None as long as it has not."""
@@ -211,9 +222,20 @@ def _read(file: Path) -> dict[str, Any] | None:
     return plain
 
 
+def _beaten(file: Path) -> float | None:
+    """When a job's file was last touched, in seconds; None where it is gone."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_mtime
+    return None
+
+
 def _left_job(file: Path) -> SpooledJob | None:
-    plain = _read(file)
-    if plain is None or alive_process(plain["process"], file.stat().st_mtime):
+    plain, beaten = _read(file), _beaten(file)
+    if plain is None or beaten is None:  # a living process may be removing it
+        return None
+    # The file's own time is the sign of life: what it says is from when the job began.
+    process = {name: text for name, text in plain["process"].items() if name != "heartbeat"}
+    if alive_process(process, beaten):
         return None
     own = dict(plain["description"])
     identity = own["identity"]

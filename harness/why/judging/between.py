@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,17 +12,20 @@ from harness.diagnose.causes import Cause, listed
 from harness.diagnose.place import ONGOING
 from harness.diagnose.reference import Reference
 from harness.why.judging.findings import THAWED
+from harness.why.observing.record import Rows
 from harness.why.observing.witness import Observed, Witness
 
+_REGULARLY, _FEW = 0.1, 3  # of the steps, and calls: below, they may be validation
 _NEW = 0.5  # of the rows of a call, for it to be validation
 
 
-def validation(observed: Observed, reference: Reference) -> list[Cause]:
+def validation(observed: Observed, reference: Reference, epochs: int) -> list[Cause]:
     """Calls in training mode over rows that no step trains on: validation with dropout on.
 
     Args:
         observed: a model that was trained.
         reference: recomputes its predictions.
+        epochs: how many it was trained; 0 where that does not show.
     """
     record = observed.record
     trained = {int(row) for rows in record.rows for row in rows.x.tolist()}
@@ -30,7 +34,7 @@ def validation(observed: Observed, reference: Reference) -> list[Cause]:
         calls = [rows for rows in record.calls if rows.after == steps and rows.training]
         # Some rows of data that is measured coarsely are equal to others.
         new = [np.mean([row not in trained for row in rows.x.tolist()]) > _NEW for rows in calls if len(rows.x)]
-        if not call.training or not any(new) or _in_steps(observed, call.line):
+        if not call.training or not any(new) or in_steps(observed, call.line, epochs) or _sampled(calls):
             continue
         right = reference.forward(call.state, call.x, training=False)
         wrong = reference.forward(call.state, call.x, training=True)
@@ -44,10 +48,18 @@ def validation(observed: Observed, reference: Reference) -> list[Cause]:
     return []
 
 
-def _in_steps(observed: Observed, line: str) -> bool:
-    """Whether a line calls the model about as often as there are steps, and so is a part of them."""
-    before = {rows.after for rows in observed.record.calls if rows.line == line}
-    return len(before) > len(observed.record.rows) / 2
+def in_steps(observed: Observed, line: str, epochs: int) -> bool:
+    """Whether a line calls the model regularly between its steps, and more often than once an epoch.
+
+    A critic is called so by each step of what it judges, after one or several of its own.
+    """
+    before, steps = {rows.after for rows in observed.record.calls if rows.line == line}, len(observed.record.rows)
+    return len(before) > steps / 2 or len(before) > max(1.5 * epochs, _REGULARLY * steps, _FEW)
+
+
+def _sampled(calls: Sequence[Rows]) -> bool:
+    """Whether one batch is predicted several times over, as dropout is left on for to see how far it spreads."""
+    return len({rows.x.tobytes() for rows in calls}) < len(calls)
 
 
 def assigned(observed: Observed, witness: Witness) -> list[Cause]:

@@ -25,25 +25,41 @@ FIXES = {
     "accumulation": "none is needed where it is meant: fit() does it with gradient_accumulation_steps",
     "perturbed_weights": "none is needed where it is meant: fit() does it in a train_step",
     "loss_weights": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
+    "batch_statistics": "none is needed where it is meant: fit() with gradient_accumulation_steps takes them so, too",
     "frozen": "none is needed where it is meant: fit() does it with trainable = False before compile()",
     "nothing trainable": "set trainable = True before fit() or train_on_batch(), and to False where it must not train",
     "thawed": "call compile() again, or make the tf.function anew, after trainable was set",
     "never asked for": "add its variables to those of the tape and the optimizer; else set trainable = False",
     "added by hand": "none is needed where it is meant: fit() does it with kernel_regularizer in the layers",
     "repaired": "none is needed for Keras's losses; functions of tf.nn need the logits: leave the activation out",
+    "in turn": "none is needed where it is meant, as in a search or a game between parts of a model",
+    "near data order": "none is needed where the rows lie in no order; else shuffle over all of them: shuffle(len(x))",
+    "two parts": "none is needed where it is meant, as training on other rows first is; else mix the rows",
     "scaled": "none is needed where it is meant: fit() does it with compile(loss_weights=…)",
 }
 # What fit() does only where it is told to, and a script does on purpose or not: no fault by itself.
 CHOICES = frozenset(
-    {"clipping", "gradient_noise", "accumulation", "perturbed_weights", "loss_weights", "frozen", "assigned_weights"}
+    {
+        "clipping",
+        "gradient_noise",
+        "accumulation",
+        "perturbed_weights",
+        "loss_weights",
+        "frozen",
+        "assigned_weights",
+        "batch_statistics",
+    }
 )
 
 
 # Ways of causes that have a fix of their own: what Keras mends by itself, a model of which nothing is trainable, layers
 # that a compiled step does not know to be trainable, a penalty by hand, a model whose variables no tape is asked for.
 REPAIRED, ALL_FROZEN, THAWED = "repaired", "nothing trainable", "thawed"
+# Parts of a model that are trained in turn; rows of which those of one part come before all of the other.
 BY_HAND, UNASKED = "added by hand", "never asked for"
-_WITH_A_FIX = (REPAIRED, ALL_FROZEN, THAWED, BY_HAND, UNASKED)
+IN_TURN, TWO_PARTS = "in turn", "two parts"
+NEAR = "near data order"  # a buffer that shuffles over short distances
+_WITH_A_FIX = (REPAIRED, ALL_FROZEN, THAWED, BY_HAND, UNASKED, IN_TURN, TWO_PARTS, NEAR)
 
 
 @dataclass(frozen=True)
@@ -108,6 +124,7 @@ class Verdict:
         checked: what was, and is as ``fit()`` does it.
         counterpart: the same steps by ``fit()``, or why there is none; empty where nobody asked for it.
         remarks: what makes a right script slow, and where a number is not finite; none of it is a finding.
+        failed: why nothing could be judged; empty where it was.
     """
 
     model: str
@@ -122,6 +139,7 @@ class Verdict:
     checked: tuple[str, ...]
     counterpart: Counterpart | str = ""
     remarks: tuple[Remark, ...] = ()
+    failed: str = ""
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -137,6 +155,7 @@ def as_dict(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
             "by_fit": one.by_fit,
             "steps": one.steps,
             "judged": one.judged,
+            "not_judged": one.failed or None,
             "epochs": one.epochs,
             "loss": one.loss,
             "optimizer": one.optimizer,

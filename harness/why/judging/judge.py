@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,13 +17,25 @@ from harness.diagnose.place import ONGOING, Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.step import StepRule
 from harness.observe.state import read
-from harness.observe.steps import Step
 from harness.train.trainee import Trainee
 from harness.trees import like, map_leaves, row_count
 from harness.why.judging.between import assigned, thawed, validation
+from harness.why.judging.checked import NEVER, OF_FLAG, OF_LOSS, OF_PENALTY, Outcome, sort_out
 from harness.why.judging.counterpart import counterpart
-from harness.why.judging.findings import BY_HAND, CHOICES, REPAIRED, THAWED, Counterpart, Finding, Verdict
+from harness.why.judging.findings import (
+    BY_HAND,
+    CHOICES,
+    IN_TURN,
+    NEAR,
+    REPAIRED,
+    THAWED,
+    TWO_PARTS,
+    Counterpart,
+    Finding,
+    Verdict,
+)
 from harness.why.judging.leakage import SPLIT
+from harness.why.judging.lines import line_of
 from harness.why.judging.losses import losses_of
 from harness.why.judging.never_trained import in_vain, unasked
 from harness.why.judging.optimizers import copied_optimizer, optimizer_words, updated_variables
@@ -31,21 +45,9 @@ from harness.why.judging.remarks import remarks
 from harness.why.judging.rows import RowFindings
 from harness.why.judging.update import ScriptUpdateRule
 from harness.why.losses.objectives import Told, pulled, told
+from harness.why.losses.parts import further_parts
 from harness.why.losses.row_weights import with_weights
 from harness.why.observing.witness import Observed, Witness, with_flags
-
-_NEVER = (
-    ("learning rate, batch size, epochs, and which loss", "they are taken as the script sets them"),
-    (
-        "rows that no step drew, and how the inputs were prepared",
-        "a script does not tell what its data were meant to be",
-    ),
-    ("metrics that it prints, and whether its validation is as meant", "only calls of models are seen"),
-)
-_OF_FLAG = "training flag of the forward pass"
-_OF_LOSS = "loss: its reduction, targets and logits"
-_OF_PENALTY = "the model's own losses (regularizers)"
-_OF_UPDATE = "update by the optimizer"
 
 
 def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
@@ -58,9 +60,32 @@ def judge(witness: Witness, *, by_fit: bool = False) -> tuple[Verdict, ...]:
     verdicts = []
     for one in trained:
         if not _part_of_another(one, trained):
-            with with_flags(one.model, one.flags), one.observer.drawing():
-                verdicts.append(_Judge(one, witness).verdict(by_fit=by_fit))
+            verdicts.append(_verdict(one, witness, by_fit=by_fit))
     return (*verdicts, *map(in_vain, witness.untrained), *(unasked(witness) if verdicts else ()))
+
+
+def _verdict(one: Observed, witness: Witness, *, by_fit: bool) -> Verdict:
+    """Of one model; what goes wrong with it takes none of the others' away."""
+    odd = one.observer.arguments.odd
+    try:
+        with with_flags(one.model, one.flags), one.observer.drawing():
+            judge = _Judge(one, witness)
+            return judge.of_rows(odd) if odd else judge.verdict(by_fit=by_fit)
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        what = next(iter(str(error).splitlines()), "")[:200]
+        return _not_judged(
+            one,
+            f"harness why itself failed at it: {type(error).__name__}: {what} ({Path(at.filename).name}:{at.lineno})",
+        )
+
+
+def _not_judged(one: Observed, why: str) -> Verdict:
+    name, steps = f"{one.model.name} ({type(one.model).__name__})", len(one.record.rows)
+    words = optimizer_words(one.record.steps)
+    return Verdict(
+        name, one.by_fit, steps, 0, 0, "not judged", words, (), (("everything about it", why),), (), failed=why
+    )
 
 
 def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
@@ -74,15 +99,6 @@ def _part_of_another(one: Observed, trained: Sequence[Observed]) -> bool:
     return False
 
 
-@dataclass
-class _Outcome:
-    """What recomputing the steps gave, with which losses, and which variables' updates it left out."""
-
-    told: Told
-    findings: Findings
-    by_rows: tuple[str, ...]
-
-
 class _Judge:
     """Of one model."""
 
@@ -92,37 +108,62 @@ class _Judge:
         self._steps = with_weights(observed.record.steps, observed.given)
         self._rows = RowFindings(observed.record)
         self._unchecked: list[tuple[str, str]] = []
-        self._checked: list[str] = []
+        self._made_again = True  # the optimizer
+
+    def of_rows(self, why: str) -> Verdict:
+        """Judge rows alone, where calls cannot be computed again for this reason."""
+        self._find_rows()
+        rows, unchecked = self._rows, ("everything but its rows", why)
+        return Verdict(
+            model=self._name(),
+            by_fit=self._observed.by_fit,
+            steps=len(self._observed.record.rows),
+            judged=0,
+            epochs=len(rows.lengths) if rows.again else 0,
+            loss="not judged",
+            optimizer=optimizer_words(self._steps),
+            findings=tuple(self._finding(cause, None) for cause in rows.causes),
+            unchecked=(*rows.unchecked, unchecked),
+            checked=(),
+            failed=why,
+        )
+
+    def _find_rows(self) -> None:
+        stateful = any(getattr(layer, "stateful", False) for layer in self._observed.model._flatten_layers())
+        self._rows.find(by_fit=self._observed.by_fit, stateful=stateful)
 
     def verdict(self, *, by_fit: bool) -> Verdict:
         """Judge steps, rows and calls."""
         observed = self._observed
-        self._rows.find(by_fit=observed.by_fit)
-        found = told(observed.model, self._steps)
+        self._find_rows()
+        found = told(observed.observer.arguments.call, self._steps)
         outcome = self._recomputed(found)
         if found is not None and found.targets_told:
             self._rows.pair_recorded(found.steps)
+        if outcome is not None and not outcome.told.known:  # one loss alone does not give the gradient
+            self._rows.pair_parts(further_parts(self._steps))
         causes = [*self._rows.causes, *(outcome.findings.causes.values() if outcome else ())]
-        causes += validation(observed, self._plain_reference)
+        epochs = len(self._rows.lengths) if self._rows.again else 0
+        causes += validation(observed, self._plain_reference, epochs)
         causes += losses_of(outcome.told, outcome.findings) if outcome else []
         causes += thawed(observed, self._witness)
         between = assigned(observed, self._witness)
         # A model that begins anew has not been trained on what it saw before.
         causes = [*(one for one in causes if not (between and one.way == SPLIT)), *between]
-        findings = [self._finding(cause) for cause in causes if cause.cause != "learning_rate"]
+        findings = [self._finding(cause, outcome) for cause in causes if cause.cause != "learning_rate"]
         findings.sort(key=lambda one: (not one.counts, one.cause.benign, -one.cause.effect))
-        self._not_known(outcome)
+        checked, unchecked = sort_out(observed, self._witness, self._steps, outcome, epochs)
         return Verdict(
             model=self._name(),
             by_fit=observed.by_fit,
             steps=len(observed.record.rows),
             judged=len(self._steps),
-            epochs=len(self._rows.lengths) if self._rows.again else 0,
+            epochs=epochs,
             loss=outcome.told.words if outcome else "not seen",
             optimizer=optimizer_words(self._steps),
             findings=tuple(findings),
-            unchecked=(*self._rows.unchecked, *self._unchecked, *_NEVER),
-            checked=tuple(self._checked),
+            unchecked=(*self._rows.unchecked, *self._unchecked, *unchecked, *NEVER),
+            checked=tuple(checked),
             counterpart=self._counterpart(outcome) if by_fit else "",
             remarks=remarks(observed.record, self._steps, self._plain_reference),
         )
@@ -135,19 +176,23 @@ class _Judge:
         frozen = [layer.name for layer, on in zip(model._flatten_layers(), self._observed.flags) if not on]
         return f"{name}, {listed(frozen)} frozen" if frozen else f"{name}, no layer frozen"
 
-    def _counterpart(self, outcome: _Outcome | None) -> Counterpart | str:
+    def _counterpart(self, outcome: Outcome | None) -> Counterpart | str:
         if outcome is None:
             return "no gradient of a tape was seen that goes through a call of the model"
+        if self._observed.observer.arguments.several:
+            return "fit() hands a model one argument, and this one takes several"
+        if not outcome.made_again:
+            return "the script's own optimizer cannot be made again for fit()"
         return counterpart(outcome.told, self._reference(outcome.told), self._optimizer)
 
-    def _recomputed(self, found: Told | None) -> _Outcome | None:
+    def _recomputed(self, found: Told | None) -> Outcome | None:
         """Recompute the steps with the loss told; where that gives other gradients, from those by the outputs."""
         if found is None:
             why = "no gradient of a tape was seen that goes through a call of the model"
-            self._unchecked.append((f"{_OF_FLAG}; {_OF_LOSS}; {_OF_PENALTY}", why))
+            self._unchecked.append((f"{OF_FLAG}; {OF_LOSS}; {OF_PENALTY}", why))
             return None
         if not found.objectives:
-            self._unchecked.append((f"{_OF_LOSS}; {_OF_PENALTY}", found.words))
+            self._unchecked.append((f"{OF_LOSS}; {OF_PENALTY}", found.words))
         outcome = self._run(found)
         if found.known and _odd_gradient(outcome):
             reference = self._reference(found)
@@ -161,18 +206,31 @@ class _Judge:
                 return self._run(again)
         return outcome
 
-    def _run(self, found: Told) -> _Outcome:
+    def _run(self, found: Told) -> Outcome:
         reference = self._reference(found)
         findings = Findings()
         first = next(passed for passed in found.steps[0].passes if passed.gradient is not None)
         targets = [loss.y for loss in first.losses[: len(found.objectives)]]
         shaped = like(first.call.predictions, targets) if targets else first.call.predictions
         update = ScriptUpdateRule(reference, findings)
+        update.made_again = self._made_again
         rule = StepRule(reference, findings, shaped, update=update, weighted=found.weights)
         for step in found.steps:
             rule.check(step, Place(ONGOING, step.number), None, None)
         rule.finish([len(self._observed.record.rows)])
-        return _Outcome(found, findings, tuple(reference.names[v] for v in sorted(reference.by_rows)))
+        self._leave_out_foreign(findings)
+        by_rows = tuple(reference.names[v] for v in sorted(reference.by_rows))
+        return Outcome(found, findings, by_rows, self._made_again, update.in_turn)
+
+    def _leave_out_foreign(self, findings: Findings) -> None:
+        """Say nothing of an optimizer of the script's own whose copy updates otherwise: it holds more than it says."""
+        odd = ("update_rule", "unknown")
+        first = next((apply.optimizer for step in self._steps for apply in step.applies), None)
+        if first is not None and odd in findings.causes:
+            kind = type(self._observed.observer.optimizers[first])
+            if not kind.__module__.startswith("keras."):
+                del findings.causes[odd]
+                self._made_again = False
 
     def _reference(self, found: Told) -> Reference:
         observer = self._observed.observer
@@ -204,89 +262,34 @@ class _Judge:
             updated=None if updated is None else updated.places,
             others=others,
             penalty=found.penalty,
+            call=observer.arguments.call,
         )
 
     def _optimizer(self) -> Any:
-        return copied_optimizer(self._steps, self._observed.observer.optimizers)
+        made = copied_optimizer(self._steps, self._observed.observer.optimizers)
+        self._made_again &= made is not None
+        return keras.optimizers.SGD(0.0) if made is None else made
 
     @cached_property
     def _plain_reference(self) -> Reference:
         """Recomputes predictions, whatever the losses are."""
         return self._reference(Told((), (), False, "", {}))
 
-    def _finding(self, cause: Cause) -> Finding:
+    def _finding(self, cause: Cause, outcome: Outcome | None) -> Finding:
         scaled = cause.cause == "loss_reduction" and cause.way == "scaled"
         # A second optimizer may begin a second part of the training; one that begins again and again does not.
         begun = cause.cause == "optimizer_state" and cause.way == "recreated" and cause.steps == 1
-        known = cause.way in (REPAIRED, BY_HAND)
+        if cause.cause == "variables" and outcome is not None and cause.way in outcome.in_turn:
+            cause.evidence += "; other steps train them"
+            cause.way = IN_TURN
+        known = cause.way in (REPAIRED, BY_HAND, IN_TURN, TWO_PARTS, NEAR)
         choice = cause.cause in CHOICES and cause.way != THAWED
-        return Finding(cause, self._line(cause), choice or scaled or begun or known)
-
-    def _line(self, cause: Cause) -> str:
-        """The script's line of the call that a cause is about."""
-        if cause.quantity == "rows":
-            rows = self._observed.record.rows[min(max(cause.step, 1), len(self._observed.record.rows)) - 1]
-            return rows.line
-        if cause.quantity == "validation":
-            lines = [passed.call.line for passed, steps in self._observed.record.idle if steps == cause.step]
-            lines += [rows.line for rows in self._observed.record.calls if rows.after == cause.step]
-            return lines[0] if lines else ""
-        step = next((one for one in self._steps if one.number == cause.step), self._steps[0])
-        return _line_of(step, cause.quantity)
-
-    def _not_known(self, outcome: _Outcome | None) -> None:
-        """List what a script alone cannot tell, and what deviates for no known cause."""
-        for one in outcome.findings.unexplained if outcome else ():
-            self._unchecked.append((f"{one.cause} of step {one.step}", one.evidence))
-        if outcome is not None and not outcome.told.known and outcome.told.objectives and not outcome.told.clipped:
-            self._unchecked.append((_OF_LOSS, f"the loss is {outcome.told.words}"))
-        if self._observed.observer.draws:
-            why = "while it is observed they come of a counter, so that a step can be computed again"
-            self._unchecked.append(("the very random numbers that tf.random draws inside the model", why))
-        if self._witness.xla:
-            why = "the script compiles by XLA, inside which nothing can be seen; it was run without"
-            self._unchecked.append(("rounding by XLA", why))
-        if outcome is not None:
-            names = {cause.cause for cause in outcome.findings.causes.values()}
-            odd = {one.cause for one in outcome.findings.unexplained}
-            self._checked += [] if "training_flag" in names or "forward" in odd else [_OF_FLAG]
-            at_fault = (
-                names & {"loss_reduction", "logits", "target_shape"} or outcome.told.spread or outcome.told.clipped
-            )
-            if outcome.told.known and "gradient" not in odd and not (at_fault or outcome.told.clipped):
-                self._checked.append(_OF_LOSS)
-            if self._observed.model.losses and "regularization" not in names and "gradient" not in odd:
-                self._checked.append(_OF_PENALTY)
-            updates = {"update_rule", "optimizer_state", "variables", "assigned_weights"}
-            if not any(step.applies for step in self._steps):
-                why = "the weights are updated by hand, and an optimizer that is never applied is not seen"
-                self._unchecked.append(("whether an optimizer was meant to update them", why))
-            several = any(len({apply.optimizer for apply in step.applies}) > 1 for step in self._steps)
-            if several:
-                self._unchecked.append((_OF_UPDATE, "several optimizers share the variables of a step"))
-            if outcome.by_rows:
-                why = "a row that comes several times in a batch is updated by the optimizer in its own way"
-                self._unchecked.append((f"update of {', '.join(outcome.by_rows)}", why))
-            self._checked += [] if names & updates or several else [_OF_UPDATE]
+        line = line_of(cause, self._observed.record, self._steps)
+        return Finding(cause, line, choice or scaled or begun or known)
 
 
-def _odd_gradient(outcome: _Outcome) -> bool:
+def _odd_gradient(outcome: Outcome) -> bool:
     return any(one.cause == "gradient" for one in outcome.findings.unexplained)
-
-
-def _line_of(step: Step, quantity: str) -> str:
-    passed = step.passes[-1]
-    loss = passed.losses[0].line if passed.losses else ""
-    tape = passed.gradient.line if passed.gradient is not None else ""
-    update = step.applies[0].line if step.applies else ""
-    wanted = {
-        "forward": [passed.call.line],
-        "loss": [loss, tape],
-        "gradient": [tape],
-        "update": [update, tape],
-        "state": [update],
-    }
-    return next((line for line in wanted.get(quantity, []) if line), passed.call.line)
 
 
 def _no_other(model: Any) -> Trainee:

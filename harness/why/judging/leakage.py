@@ -40,17 +40,24 @@ def leakage(steps: Sequence[np.ndarray], trained: set[int], calls: Sequence[Eval
         trained: the names of all of them.
         calls: in order.
     """
-    return _some_rows(trained, calls) or _another_split(steps, trained, calls)
+    return _some_rows(steps, trained, calls) or _another_split(steps, trained, calls)
 
 
-def _some_rows(trained: set[int], calls: Sequence[Evaluated]) -> Cause | None:
+def _some_rows(steps: Sequence[np.ndarray], trained: set[int], calls: Sequence[Evaluated]) -> Cause | None:
+    """Rows that were trained on before they were evaluated on: those chosen among the others to be trained on next,
+    as in active learning, are no leak."""
+    first: dict[int, int] = {}
+    for number, rows in enumerate(steps, start=1):
+        for row in rows.tolist():
+            first.setdefault(row, number)
     worst: tuple[float, int, int, int] | None = None
     for after, group in groupby(calls, key=lambda one: one.after):
         together = list(group)
         names = [name for one in together for name in one.names]
-        known = sum(name in trained for name in names)
+        before = {name for name in names if first.get(name, after + 1) <= after}
+        known = sum(name in before for name in names)
         # A batch has both kinds of rows, as one of another set that is evaluated has not.
-        mixed = any(0 < sum(name in trained for name in one.names) < len(one.names) for one in together)
+        mixed = any(0 < sum(name in before for name in one.names) < len(one.names) for one in together)
         if len(names) < _FEWEST or not mixed:
             continue
         if trained <= set(names):  # the training set itself, with rows that its steps drop

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from harness.diagnose.causes import Cause
 from harness.diagnose.place import ONGOING
+from harness.observe.state import read
 from harness.why.judging.findings import ALL_FROZEN, UNASKED, Finding, Verdict
 from harness.why.observing.witness import Observed, Untrained, Witness
 
@@ -37,16 +40,26 @@ def unasked(witness: Witness) -> list[Verdict]:
         if one in trained or not mine or moved & {id(variable) for variable in mine} or not lines:
             continue
         (line, calls), *_ = lines.most_common()
-        if calls >= max(least, _ENOUGH):
+        if calls >= max(least, _ENOUGH) and not _moved(one):
             verdicts.append(_not_asked(one, line, calls))
     return verdicts
+
+
+def _moved(one: Observed) -> bool:
+    """Whether its weights change from call to call, as those of an average of another's."""
+    count = one.observer.trainable
+    if one.record.steps or not one.record.idle:
+        return bool(one.record.steps)
+    found = one.record.idle[0][0].call.state[:count]
+    return not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(found, read(one.observer.state[:count])))
 
 
 def _not_asked(one: Observed, line: str, calls: int) -> Verdict:
     words = (
         f"called {calls} times in training mode, and no gradient was taken for any of its "
-        f"{one.observer.trainable} trainable variables: they stay as they were"
+        f"{one.observer.trainable} trainable variables"
     )
+    words += ": they stay as they were" if one.record.idle else ""
     cause = Cause("variables", UNASKED, words, ONGOING, 1, "gradient", effect=1.0, steps=calls)
     name = f"{one.model.name} ({type(one.model).__name__})"
     finding = Finding(cause, line, choice=True)

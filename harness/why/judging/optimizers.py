@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.certify.distance import relative
 from harness.observe.events import Apply
@@ -18,8 +19,10 @@ from harness.observe.steps import Step
 _PLAIN = 1e-3  # relative; of an update by hand that is a rate times the gradient
 
 
-def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any:
+def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any | None:
     """A new optimizer, set as the script's at the first step; plain descent where it has none.
+
+    None where it is one of the script's own that cannot be made again from what it says of itself.
 
     Args:
         steps: recorded.
@@ -28,14 +31,32 @@ def copied_optimizer(steps: Sequence[Step], optimizers: Sequence[Any]) -> Any:
     for step in steps:
         for apply in step.applies:
             made = optimizers[apply.optimizer]
-            config = made.get_config()
-            inner = config["inner_optimizer"].get("config") if "inner_optimizer" in config else config
-            if isinstance(inner, dict):
-                inner |= {name: value for name, value in apply.settings if name in inner}
-                if not isinstance(inner.get("learning_rate"), dict):
-                    inner["learning_rate"] = apply.rate
-            return type(made).from_config(config)
+            try:
+                return _copied(made, apply)
+            except Exception:
+                return None
     return keras.optimizers.SGD(rate_by_hand(steps) or 0.0)
+
+
+def _copied(made: Any, apply: Apply) -> Any:
+    inner = getattr(made, "inner_optimizer", made)
+    rate = inner._learning_rate
+    given = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) or (
+        callable(rate) and not hasattr(rate, "assign")
+    )
+    if given:  # a schedule, or a function, of the script's own cannot always be made from its settings
+        vars(inner)["_learning_rate"] = tf.constant(apply.rate)
+    try:
+        config = made.get_config()
+    finally:
+        vars(inner)["_learning_rate"] = rate
+    settings = config["inner_optimizer"]["config"] if "inner_optimizer" in config else config
+    settings |= {name: value for name, value in apply.settings if name in settings}
+    settings["learning_rate"] = apply.rate
+    copy = type(made).from_config(config)
+    if given:
+        vars(getattr(copy, "inner_optimizer", copy))["_learning_rate"] = rate
+    return copy
 
 
 @dataclass(frozen=True)

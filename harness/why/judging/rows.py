@@ -9,24 +9,33 @@ import numpy as np
 
 from harness.diagnose.causes import Cause
 from harness.diagnose.rules.order import Order, batch_size, describe_order
-from harness.observe.epochs import by_epoch, epoch_lengths
+from harness.observe.epochs import by_epoch, epoch_lengths, regular_epochs, until_repeated
 from harness.observe.steps import Step
+from harness.why.judging.findings import NEAR, TWO_PARTS
 from harness.why.judging.leakage import Evaluated, leakage
+from harness.why.losses.parts import Slot
 from harness.why.observing.record import Record, Rows
 
 _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
 _ROUNDED = 1e-3  # of targets that are told from a gradient
 _BORROWED = 0.9  # of the targets that changed: those that are other rows'
+_MOSTLY = 0.3  # of the rows: torn where some are dropped, and the targets of an epoch not quite the same
 _PARTS = 2, 3, 4  # of a batch that holds other rows for each of its rows
 
 
-def _epochs(steps: Sequence[np.ndarray]) -> tuple[np.ndarray, bool, list[int]]:
-    """The training rows, whether they come again, and the number of steps of each epoch."""
+def _epochs(steps: Sequence[np.ndarray]) -> tuple[np.ndarray, bool, list[int], bool]:
+    """The training rows, whether they come again, the number of steps of each epoch, and whether epochs are seen.
+
+    They are where rows come again after as many steps each time.
+    """
     counts = Counter(name for rows in steps for name in rows.tolist())
     times = Counter(counts.values()).most_common(1)[0][0] if counts else 1
     train = np.array([name for name, count in counts.items() for _ in range(max(1, round(count / times)))])
-    return train, times > 1, epoch_lengths(steps, times, train) if times > 1 else [len(steps)]
+    if times == 1:
+        return train, False, [len(steps)], False
+    seen = regular_epochs(steps, train)
+    return train, True, seen or epoch_lengths(steps, times, train), bool(seen)
 
 
 class RowFindings:
@@ -42,46 +51,78 @@ class RowFindings:
         self._names: dict[int, int] = {}
         self._record = record
         self.steps = [self._named(rows.x) for rows in record.rows]
-        self.train, self.again, self.lengths = _epochs(self.steps)
+        self.train, self.again, self.lengths, self._regular = _epochs(self.steps)
         self.causes: list[Cause] = []
         self.unchecked: list[tuple[str, str]] = []
 
     def _named(self, rows: np.ndarray) -> np.ndarray:
         return np.array([self._names.setdefault(row, len(self._names)) for row in rows.tolist()], np.int64)
 
-    def find(self, *, by_fit: bool) -> None:
-        """Look for everything that rows tell."""
+    def find(self, *, by_fit: bool, stateful: bool = False) -> None:
+        """Look for everything that rows tell.
+
+        Args:
+            by_fit: whether Keras's own steps train the model.
+            stateful: whether a layer keeps its state from batch to batch, for which rows have to come in order.
+        """
         if len(self.train) < _FEWEST:
             self.unchecked.append(("rows", "the steps have too few rows, or inputs that no rows were told in"))
             return
-        self._order(by_fit=by_fit)
+        self._order(by_fit=by_fit, stateful=stateful)
         self._pairing()
         self._torn_inputs()
         self._leak()
 
-    def _order(self, *, by_fit: bool) -> None:
+    def _order(self, *, by_fit: bool, stateful: bool) -> None:
         if not self.again or len(self.lengths) < 2:
             why = "no row came a second time: inputs are made anew, or the run ended in its first epoch"
             self.unchecked.append(("order of the rows from epoch to epoch", why))
             return
-        order = describe_order(self.steps, self.lengths, self.train)
+        order = describe_order(self.steps, self.lengths, self.train, of_data=False)
         second = self.lengths[0] + 1
         whole = order.way != "with replacement"
-        order = order if whole else self._order_of_a_part() or order
+        part = None if whole else self._order_of_a_part()
+        drawn = not whole and part is None and self._drawn()
+        order = part or order
+        if order.way == "over epoch ends":
+            return
+        if not (self._regular or part is not None or drawn or order.way == "part after part"):
+            why = "the rows come again after different numbers of steps, as in stages or with other batch sizes"
+            self.unchecked.append(("order of the rows from epoch to epoch", why))
+            return
         if order.way in ("data order", "one order"):
+            if not self._moved():
+                return  # a batch of all rows has no order
             words = f"the rows come in the same order in each of {len(self.lengths)} epochs"
             if by_fit:
                 words += "; fit() does so with shuffle=False, or under a global seed"
-            self._add("shuffle", "one order", words, second, benign=by_fit, effect=self._moved())
+            if stateful:
+                words += "; a layer that keeps its state from batch to batch needs it"
+            self._add("shuffle", "one order", words, second, benign=by_fit or stateful, effect=self._moved())
         elif order.way == "whole batches":
             self._add("batch_order", order.way, order.words, second, effect=self._moved())
+        elif order.way == NEAR:
+            self._add("shuffle", NEAR, order.words, second, effect=self._moved())
         elif order.way == "part after part":
-            self._add("row_chunks", order.way, order.words, second, effect=1.0)
+            way = TWO_PARTS if order.amount[0] == 2 else order.way
+            self._add("row_chunks", way, order.words, second, effect=1.0)
         elif order.way == "with replacement":
             words = f"rows are drawn with replacement: an epoch reaches {100 * order.amount[0]:.3g} % of them"
             self._add("shuffle", order.way, words, second, effect=1 - order.amount[0])
         if whole and order.way != "part after part":
             self._dropped()
+
+    def _drawn(self) -> bool:
+        """Whether rows come again as soon and as unevenly as those that are drawn with replacement do.
+
+        Of N rows some 1.25 times the root of N are drawn before one comes again; how often each is, varies as much as
+        its mean. Epochs of several lengths have neither.
+        """
+        rows = sum(map(len, self.steps))
+        stretch = rows / max(1, len(until_repeated(self.steps, np.unique(self.train))))
+        often = np.bincount(np.concatenate(self.steps))
+        soon = stretch <= max(1.5 * batch_size(self.steps), 2 * float(np.sqrt(len(self.train))))
+        return bool(soon and often.var() >= 0.4 * often.mean())
 
     def _order_of_a_part(self) -> Order | None:
         """The order of the first rows of batches that hold others for each of them, as the anchors of triplets are.
@@ -92,8 +133,8 @@ class RowFindings:
         for parts in _PARTS:
             if all(len(rows) % parts == 0 for rows in self.steps):
                 first = [rows[: len(rows) // parts] for rows in self.steps]
-                train, again, lengths = _epochs(first)
-                order = describe_order(first, lengths, train)
+                train, again, lengths, _ = _epochs(first)
+                order = describe_order(first, lengths, train, of_data=False)
                 if again and len(lengths) > 1 and order.way not in ("with replacement", "part after part", "unknown"):
                     return order
         return None
@@ -113,26 +154,50 @@ class RowFindings:
 
     def _pairing(self) -> None:
         """One row's inputs with other targets than before: targets no longer belong to their inputs."""
+        if not self._pair([rows.y for rows in self._record.rows]):
+            self.unchecked.append(("pairing of inputs with targets", "no row was seen twice together with its target"))
+
+    def pair_parts(self, losses: Sequence[Slot]) -> None:
+        """The same by the targets of further losses that are differentiated with the first."""
+        for slot in losses if not any(one.cause == "row_pairing" for one in self.causes) else ():
+            self._pair([rows.targets.get(slot) for rows in self._record.rows], f" of the loss in {slot[0]}")
+
+    def _pair(self, targets: Sequence[np.ndarray | None], whose: str = "") -> bool:
+        """Look for rows that came with several targets; whether any row came twice with one."""
         pairs: dict[int, set[int]] = defaultdict(set)
         first = 0
         seen = 0
-        for number, (rows, names) in enumerate(zip(self._record.rows, self.steps), start=1):
-            if rows.y is None:
-                continue
-            for name, target in zip(names.tolist(), rows.y.tolist()):
+        for number, (given, names) in enumerate(zip(targets, self.steps), start=1):
+            for name, target in zip(names.tolist(), given.tolist()) if given is not None else ():
                 seen += name in pairs
                 if name in pairs and target not in pairs[name] and not first:
                     first = number
                 pairs[name].add(target)
         multiple = Counter(self.train.tolist())
-        # Targets that are computed anew each time, as in reinforcement learning, are no other rows' targets.
-        kinds = len({target for targets in pairs.values() for target in targets})
-        torn = [name for name, targets in pairs.items() if len(targets) > multiple.get(name, 1)]
-        if not seen:
-            self.unchecked.append(("pairing of inputs with targets", "no row was seen twice together with its target"))
-        elif len(torn) > 0.02 * len(pairs) and first and kinds <= len(pairs):
-            words = f"{len(torn)} of {len(pairs)} rows came with different targets in different steps"
+        torn = [name for name, of_row in pairs.items() if len(of_row) > multiple.get(name, 1)]
+        if not seen or len(torn) <= 0.02 * len(pairs) or not first:
+            return seen > 0
+        words = f"{len(torn)} of {len(pairs)} rows came with different targets{whose} in different steps"
+        if self._mixed_up(targets, len(torn) / len(pairs)):
             self._add("row_pairing", "torn", words, first, effect=len(torn) / len(pairs))
+        else:
+            words += "; whether they are other rows' targets, or made anew, does not show"
+            self.unchecked.append(("pairing of inputs with targets", words))
+        return True
+
+    def _mixed_up(self, targets: Sequence[np.ndarray | None], torn: float) -> bool:
+        """Whether targets only change their rows: each epoch has the same ones, those of rows that it drops left out.
+
+        Targets that are made anew, as in reinforcement learning or by a model that labels its own rows, are others.
+        """
+        if not self._regular or len(self.lengths) < 2 or any(one is None for one in targets):
+            return False
+        epochs = by_epoch([one for one in targets if one is not None], self.lengths)
+        rows = [len(one) for one in by_epoch(self.steps, self.lengths)]
+        whole = [Counter(one.tolist()) for one, count in zip(epochs, rows) if count == rows[0]]
+        dropped = max(0, len(self.train) - rows[0])
+        apart = max((sum((one - whole[0]).values()) for one in whole[1:]), default=rows[0])
+        return apart <= dropped and (not dropped or torn > _MOSTLY)
 
     def pair_recorded(self, steps: Sequence[Step]) -> None:
         """The same by targets that only recorded steps have: those of a loss written by hand.
@@ -157,6 +222,8 @@ class RowFindings:
         if not torn or len(torn) <= 0.02 * again or len(set(self.train.tolist())) < len(self.train):
             return
         owners, every = np.array([row for row, _, _ in known]), np.stack([y for _, _, y in known])
+        if 1 - len(torn) / again > _kept_by_chance(every):  # too many keep theirs: labels made anew, maybe
+            return
         borrowed = [
             (np.isclose(every, y, rtol=_ROUNDED, atol=_ROUNDED).all(axis=1) & (owners != row)).any()
             for row, _, y in torn
@@ -192,3 +259,13 @@ class RowFindings:
     def _add(self, key: str, way: str, words: str, step: int, *, effect: float, benign: bool = False) -> None:
         steps = len(self.steps) - step + 1
         self.causes.append(Cause(key, way, words, 0, step, "rows", effect=effect, benign=benign, steps=steps))
+
+
+def _kept_by_chance(targets: np.ndarray) -> float:
+    """Halfway between all rows and the share that keep their target by chance where targets are mixed up.
+
+    Args:
+        targets: shape (n, width).
+    """
+    _, counts = np.unique(np.round(targets / _ROUNDED), axis=0, return_counts=True)
+    return (1 + float(np.square(counts / counts.sum()).sum())) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ _UNSEEN = (
     "the model is called in a tf.function of its own, so that neither a loss nor a gradient by its outputs was seen"
 )
 _JOINT = "the losses of several calls of the model are put together, and are of several kinds"
+Call = Callable[..., Any]
+
 _TOLD = 0.8  # of the steps: in which the gradient tells the loss
 _DIVERGED = 1e4  # times the first loss
 
@@ -70,11 +72,11 @@ class Pulled(keras.losses.Loss):
         return tf.cast(tf.shape(y_pred)[0], y_pred.dtype) * tf.reduce_sum(product, axis=-1)
 
 
-def told(model: Any, steps: Sequence[Step]) -> Told | None:
+def told(call: Call, steps: Sequence[Step]) -> Told | None:
     """What the losses of recorded steps are; None where neither a loss nor its gradient was seen.
 
     Args:
-        model: the script's.
+        call: calls the script's model with inputs and a training flag.
         steps: recorded.
     """
     taped = [step for step in steps if any(passed.gradient is not None for passed in step.passes)]
@@ -82,10 +84,10 @@ def told(model: Any, steps: Sequence[Step]) -> Told | None:
         return None
     joint = any(passed.beside for step in taped for passed in step.passes)
     unknown = Told((), tuple(_without_losses(step) for step in taped), False, _JOINT if joint else _UNSEEN, {})
-    seen = _seen(model, taped)
+    seen = _seen(call, taped)
     if seen is not None:
         return seen
-    return _with_clip(model, taped, _from_gradients(model, _before_divergence(taped)) or pulled(taped) or unknown)
+    return _with_clip(call, taped, _from_gradients(call, _before_divergence(taped)) or pulled(taped) or unknown)
 
 
 def _before_divergence(steps: Sequence[Step]) -> Sequence[Step]:
@@ -98,10 +100,10 @@ def _before_divergence(steps: Sequence[Step]) -> Sequence[Step]:
     return steps if all(small) else steps[: max(1, small.index(False))]
 
 
-def _with_clip(model: Any, steps: Sequence[Step], found: Told) -> Told:
+def _with_clip(call: Call, steps: Sequence[Step], found: Told) -> Told:
     """Note that the log of a loss by hand is clipped where that of Keras's is not."""
     clip = clipped_log(steps) if found.objectives else None
-    if clip is None or (clip.as_keras and not _marked(model, steps[0].passes[0], 0)):
+    if clip is None or (clip.as_keras and not _marked(call, steps[0].passes[0], 0)):
         return found
     return replace(found, clipped=clip, words=f"{clip.kind} of clipped probabilities, written by hand")
 
@@ -110,7 +112,7 @@ def _without_losses(step: Step) -> Step:
     return replace(step, passes=tuple(replace(passed, losses=()) for passed in step.passes))
 
 
-def _seen(model: Any, steps: Sequence[Step]) -> Told | None:
+def _seen(call: Call, steps: Sequence[Step]) -> Told | None:
     """Where a Keras loss was given each output in every step."""
     taped = [passed for step in steps for passed in step.passes if passed.gradient is not None]
     passes = [one for passed in taped for one in (*passed.beside, passed)]
@@ -123,10 +125,10 @@ def _seen(model: Any, steps: Sequence[Step]) -> Told | None:
             return None
         if own[0] is not None:
             found.append(own[0])
-    objectives = tuple(_objective(model, passes, place, loss, outputs) for place, loss in enumerate(found))
+    objectives = tuple(_objective(call, passes, place, loss, outputs) for place, loss in enumerate(found))
     weights = any(loss.weights is not None for passed in passes for loss in passed.losses)
     words = ", ".join(dict.fromkeys(loss.name for loss in found))
-    repaired = [loss.name for place, loss in enumerate(found) if loss.from_logits and _marked(model, passes[0], place)]
+    repaired = [loss.name for place, loss in enumerate(found) if loss.from_logits and _marked(call, passes[0], place)]
     return Told(objectives, tuple(steps), True, words, {}, weights, repaired=tuple(dict.fromkeys(repaired)))
 
 
@@ -142,7 +144,7 @@ def _of_output(passed: Pass, place: int, outputs: int) -> Loss | None:
     )
 
 
-def _objective(model: Any, passes: Sequence[Pass], place: int, loss: Loss, outputs: int) -> Objective:
+def _objective(call: Call, passes: Sequence[Pass], place: int, loss: Loss, outputs: int) -> Objective:
     if loss.source is None:
         made = _by_name(loss.name, bool(loss.from_logits))
     else:
@@ -150,7 +152,7 @@ def _objective(model: Any, passes: Sequence[Pass], place: int, loss: Loss, outpu
         made.reduction = "sum_over_batch_size"
     options = getattr(made, "_fn_kwargs", None)
     if options is not None and "from_logits" in options:
-        kind = _logits(model, passes, place, "binary" in loss.name)
+        kind = _logits(call, passes, place, "binary" in loss.name)
         if kind is not None:
             made._fn_kwargs = {**options, "from_logits": kind}
     return Objective(f"output_{place + 1}" if outputs > 1 else "", made, keras.metrics.Mean, "mean")
@@ -163,12 +165,12 @@ def _by_name(name: str, from_logits: bool) -> keras.losses.Loss:
     return made
 
 
-def _logits(model: Any, passes: Sequence[Pass], place: int, binary: bool) -> bool | None:
+def _logits(call: Call, passes: Sequence[Pass], place: int, binary: bool) -> bool | None:
     """Whether an output is logits, not probabilities; None where its numbers leave it open.
 
     Keras's own activations leave a mark; else numbers outside 0 to 1, or that do not sum to 1, are logits.
     """
-    if _marked(model, passes[0], place):
+    if _marked(call, passes[0], place):
         return False
     values = np.concatenate([leaves(passed.call.predictions)[place] for passed in passes])
     if binary:
@@ -176,13 +178,13 @@ def _logits(model: Any, passes: Sequence[Pass], place: int, binary: bool) -> boo
     return not probabilities(values, "multiclass")
 
 
-def _marked(model: Any, passed: Pass, place: int) -> bool:
+def _marked(call: Call, passed: Pass, place: int) -> bool:
     """Whether an output carries the logits that it was made of, which Keras's losses take in its place."""
-    output = leaves(model(tf.nest.map_structure(tf.constant, passed.call.x), training=False))[place]
+    output = leaves(call(tf.nest.map_structure(tf.constant, passed.call.x), training=False))[place]
     return hasattr(output, "_keras_logits")
 
 
-def _from_gradients(model: Any, steps: Sequence[Step]) -> Told | None:
+def _from_gradients(call: Call, steps: Sequence[Step]) -> Told | None:
     """Where the gradient by the one output tells a loss that was written by hand, the same in every step."""
     found: dict[tuple[int, int], Inferred] = {}
     known = []

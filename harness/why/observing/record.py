@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.observe.events import Apply, Call, Event, Gradient, State
 from harness.observe.passes import Pass
 from harness.observe.steps import Step, StepAssembler
 from harness.trees import leaves
+from harness.why.losses.parts import Slot, slots
 from harness.why.observing.fingerprints import together
 
 _EDGE = 3  # steps recorded on either side of the end of an epoch
@@ -32,6 +33,7 @@ class Rows:
         after: number of steps before it; for a step its own number.
         line: of the call.
         inputs: likewise of each input, where there are several.
+        targets: likewise of what each loss was given as targets, where there are several.
     """
 
     x: np.ndarray
@@ -40,6 +42,7 @@ class Rows:
     after: int
     line: str
     inputs: tuple[np.ndarray, ...] = ()
+    targets: Mapping[Slot, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -166,8 +169,12 @@ class Record:
             self.gate(False)
 
     def _call(self, passed: Pass, steps: int) -> None:
-        if len(self.idle) < _IDLE:
+        if len(self.idle) < _IDLE and self.taken <= self.budget:
             self.idle.append((passed, self._base + steps))
+            self.taken += _bytes_of(passed)
+            if self.taken > self.budget:
+                self._whole = None
+                self.gate(False)
 
     def _row_step(self, step: Step) -> None:
         calls = [passed.call for passed in step.measured]
@@ -180,7 +187,8 @@ class Record:
             self._epoch(step.number, x)
         self._seen.update(x.tolist())
         several = inputs if len({len(part) for part in inputs}) == 1 < len(inputs) else ()
-        self.rows.append(Rows(x, y, calls[-1].training, step.number, calls[-1].line, several))
+        targets = _each_target(step.measured, len(x))
+        self.rows.append(Rows(x, y, calls[-1].training, step.number, calls[-1].line, several, targets))
 
     def _epoch(self, number: int, x: np.ndarray) -> None:
         """Note that rows come again, which is when another epoch has begun."""
@@ -205,13 +213,28 @@ def _targets(passed: Pass) -> np.ndarray | None:
     return None
 
 
+def _each_target(passes: Sequence[Pass], rows: int) -> dict[Slot, np.ndarray]:
+    """Targets of every loss of a step that has several, one for each row."""
+    each = []
+    for passed in passes:
+        losses = [*passed.losses, *passed.strays]
+        each.append(dict(zip(slots(losses), (loss.y for loss in losses))) if len(losses) > 1 else {})
+    found = {slot: np.concatenate([one[slot] for one in each]) for slot in each[0] if all(slot in one for one in each)}
+    return {slot: targets for slot, targets in found.items() if len(targets) == rows}
+
+
 def _bytes(step: Step) -> int:
     """What a recorded step keeps of memory; states that two steps share count twice."""
     arrays: list[Any] = [*step.before, *step.after, *step.updated]
-    for passed in (each for one in step.passes for each in (*one.beside, one)):
-        arrays += [*leaves(passed.call.x), *leaves(passed.call.predictions), *passed.call.state]
-        arrays += [g for g in (passed.gradient.gradients if passed.gradient else ()) if g is not None]
     for apply in step.applies:
         arrays += [*apply.start, *apply.before, *apply.after, *apply.state]
         arrays += [g for g in apply.gradients if g is not None]
+    passes = [each for one in step.passes for each in (*one.beside, one)]
+    return sum(int(np.asarray(one).nbytes) for one in arrays) + sum(map(_bytes_of, passes))
+
+
+def _bytes_of(passed: Pass) -> int:
+    """What a recorded pass keeps of memory."""
+    arrays = [*leaves(passed.call.x), *leaves(passed.call.predictions), *passed.call.state]
+    arrays += [g for g in (passed.gradient.gradients if passed.gradient else ()) if g is not None]
     return sum(int(np.asarray(one).nbytes) for one in arrays)

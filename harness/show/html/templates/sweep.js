@@ -25,7 +25,7 @@ for (const explorer of document.querySelectorAll(".explorer")) {
     { key: "std", text: "± std", number: true, value: (row) => data.std[row], shown: (row) => format(data.std[row]) },
     { key: "n", text: "n", number: true, value: (row) => data.n[row], shown: (row) => data.n[row] },
     { key: "diverged", text: "diverged", number: true, value: (row) => data.diverged[row], shown: (row) => data.diverged[row] },
-    { key: "best", text: "best?", value: (row) => 1 - data.best[row], shown: (row) => data.best[row] ? "maybe" : "no" },
+    { key: "best", text: "best?", value: (row) => 1 - data.best[row], shown: (row) => data.best[row] ? "maybe" : data.whole[row] ? "no" : "–" },
   ];
 
   // The verdict of two configurations, as harness.analyse.verdict gives it; a is the better ranked.
@@ -140,7 +140,7 @@ for (const explorer of document.querySelectorAll(".explorer")) {
       const entry = make("span", `${["━", "╍", "┄"][at]} ${title(row)}`, { style: `color:${colours[at]}` });
       part(".drawn figcaption").append(entry, make("br"));
     });
-    part(".drawn figcaption").append(`${curve.label} by epoch: mean, band ± one sample std over folds and seeds.`);
+    part(".drawn figcaption").append(`${curve.label} by epoch: mean, band ± one sample std over folds and repetitions.`);
   };
 
   const draw = () => {
