@@ -121,6 +121,7 @@ def test_commands_tell_it(article: Article, call: Call, monkeypatch: pytest.Monk
     assert "harness explain fit mine, then harness collect heart" in err
 
 
+@pytest.mark.slow
 def test_the_report_has_a_section(article: Article) -> None:
     found = Page(render_report(article_report(checked_article(article), written="2026-01-31")))
     (table,) = found.named("attribution")

@@ -285,6 +285,7 @@ def test_an_address_in_place_of_the_stores_folder(call: Call, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_from_a_shell_it_is_the_same(store: Path, tmp_path: Path) -> None:
     """Through the installed command: what is imported there is not what pytest imported."""
     unknown, zero = (installed(*RUN, bad, store=store, cwd=tmp_path) for bad in ("optimizer=sdg", "batch_size=0"))

@@ -29,7 +29,7 @@ def a_pair():
     return np.zeros((4, 2)), np.zeros(4)
 
 def pairs(strata, rows, seed):
-    yield rows[:4], rows[4:]
+    yield np.arange(4), np.arange(4, 8)
 
 def nothing(strata, rows, seed):
     return ()
@@ -48,11 +48,11 @@ def no_optimizer(learning_rate=0.1):
 
 @pytest.fixture(autouse=True)
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "mine.py").write_text(LOADERS)
+    (tmp_path / "own_parts.py").write_text(LOADERS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", list(sys.argv))
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    monkeypatch.delitem(sys.modules, "own_parts", raising=False)
     return tmp_path
 
 
@@ -71,10 +71,10 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("+learning_rate=0.1", "learning_rate", "a setting of an unknown name", "--cfg job",
          "'optimizer.learning_rate'"),
         ("+batchsize=8", "batchsize", "a setting of an unknown name", "--cfg job", "'batch_size'"),
-        ("dataset=any dataset._target_=mine.a_pair", "dataset", "a tuple of mine.a_pair", "a harness.Dataset",
+        ("dataset=any dataset._target_=own_parts.a_pair", "dataset", "a tuple of own_parts.a_pair", "a harness.Dataset",
          "make_dataset"),
-        ("cv=kfold cv._target_=mine.pairs ~cv.folds", "cv", "mine.pairs", "takes the arguments", "correct cv"),
-        ("optimizer=any optimizer._target_=mine.no_optimizer", "optimizer", "a object", "a Keras optimizer",
+        ("cv=kfold cv._target_=own_parts.pairs ~cv.folds", "cv", "a tuple", "harness.Fold", "return Fold"),
+        ("optimizer=any optimizer._target_=own_parts.no_optimizer", "optimizer", "a object", "a Keras optimizer",
          "keras.optimizers"),
         ("loss={_target_:keras.losses.SparseCategoricalCrossentropy}", "loss", "cannot be computed", "(3,)",
          "loss=null"),
@@ -91,7 +91,7 @@ def test_a_setting_that_another_one_refers_to_may_be_added(call: Call, empty: Pa
 
 @pytest.mark.parametrize("name", ["nothing", "fails"])
 def test_a_splitter_of_ones_own_that_gives_no_folds(name: str) -> None:
-    settings = [*SMALL, "cv=kfold", f"cv._target_=mine.{name}", "~cv.folds"]
+    settings = [*SMALL, "cv=kfold", f"cv._target_=own_parts.{name}", "~cv.folds"]
     with pytest.raises(InputError, match=r"splitter|harness\.Fold"):
         resolve(compose(settings))
 
@@ -102,7 +102,7 @@ def identity(*settings: str) -> ResolvedJob:
 
 
 def test_the_same_rows_for_another_task_are_another_result() -> None:
-    own = ("dataset=any", "dataset._target_=mine.moons")
+    own = ("dataset=any", "dataset._target_=own_parts.moons")
     one, other = identity(*own, "+dataset.task=binary"), identity(*own, "+dataset.task=multiclass")
     assert one.description.identity.folds[1] != other.description.identity.folds[1]
 
@@ -126,7 +126,7 @@ def test_an_argument_called_target_is_no_loop() -> None:
 
 def _own_method(value: str) -> ResolvedJob:
     settings = ["dataset=iris", "model=iris_mlp", "cv.folds=2", "epochs=1", "method=any"]
-    (job,) = resolve(compose([*settings, "method._target_=mine.my_loop", f"+method.target={value}"]))
+    (job,) = resolve(compose([*settings, "method._target_=own_parts.my_loop", f"+method.target={value}"]))
     return job
 
 

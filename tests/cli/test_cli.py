@@ -174,6 +174,7 @@ def test_the_grid_is_compared_in_8_groups_of_5_pairs(call: Call, store: Path) ->
         assert [pair["verdict"] for pair in group["pairs"]] == ["identical"]
 
 
+@pytest.mark.slow
 def test_every_method_trains_an_epoch(call: Call, store: Path) -> None:
     methods = [method for method in GROUPS["method"] if method not in NEED_NAMES]
     few = ("cv=holdout", "epochs=1", "tracking.figures=false")

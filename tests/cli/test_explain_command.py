@@ -133,6 +133,7 @@ def test_an_experiment_gives_the_setting_and_no_sweep(call: Call) -> None:
     assert mixture.base.settings["batch_size"] == 10
 
 
+@pytest.mark.slow
 def test_a_method_of_the_users_own_and_more_switches_than_are_trained_exactly(call: Call, tmp_path: Path) -> None:
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "mine.yaml").write_text(

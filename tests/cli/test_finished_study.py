@@ -46,6 +46,7 @@ def test_compare_json_has_the_promised_shape(call: Call, in_demo: Path) -> None:
     assert pairs["fit", "tape_naive"]["verdict"] != "identical"
 
 
+@pytest.mark.slow
 def test_data_made_in_several_ways_are_compared_each_by_itself(call: Call, store: Path, tmp_path: Path) -> None:
     for name, shift in (("one", 0), ("two", 3)):
         rows = (f"{(i + shift) % 7},{i},{'xy'[i % 2]}\n" for i in range(40))

@@ -84,6 +84,7 @@ SWEEP = (
 )
 
 
+@pytest.mark.slow
 def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, store: Path) -> None:
     code, _, err = run_harness(*SWEEP, "study=two", *TWO, store=store)
     assert code == 0, err

@@ -103,6 +103,7 @@ def holds_nothing(module: str) -> bool:
     return file.is_file() and not any(hasattr(node, "body") for node in ast.parse(file.read_text()).body)
 
 
+@pytest.mark.slow
 def test_all_code_that_takes_part_in_training_is_in_the_hash() -> None:
     support = str(Path(__file__).parents[1] / "support")
     program = TRAINS.format(support=support, ours=["fit", "tape", "tape_step", "tape_eager"])

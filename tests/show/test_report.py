@@ -252,6 +252,7 @@ def test_all_articles_have_a_row_and_links_lead_somewhere(call: Call, empty: Pat
         assert sum(int(cell) for cell in row[1:6]) == len(article.claims)
 
 
+@pytest.mark.slow
 def test_an_article_needs_no_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_STORE", str(tmp_path))
     code, out, err = call("report", "heart")

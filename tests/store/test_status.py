@@ -22,6 +22,7 @@ from harness.store.connect import open_store
 TINY = (*SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
 
 
+@pytest.mark.slow
 def test_jobs_of_several_commands_are_told_apart_wherever_their_settings_came_from(call: Call, store: Path) -> None:
     for given in (["seed=0"], ["seed=1", "optimizer=sgd,adam"]):
         code, _, err = call("run", "-m", "study=grown", "method=tape", *TINY, *given)

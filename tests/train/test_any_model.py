@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[Callable[[], Dataset], Any]] = {
     "class_of_dicts": (lambda: models.several(scaling={"wide": "standard"}), models.subclassed_several),
     "class_of_tuples": (lambda: models.several(by="tuple"), models.subclassed_several),
 }
-FAST = {("subclassed", False), ("dicts", False), ("class_of_tuples", False)}
+FAST = {("subclassed", False), ("dicts", False)}
 
 
 def job(method: str, data: Dataset, model: Any, **changes: Any) -> Job:
@@ -81,6 +81,7 @@ def test_each_output_has_its_numbers_as_keras_names_them() -> None:
     assert {"train/kind_head_loss", "val/size_head_mae"} <= set(result.history[0].metrics)
 
 
+@pytest.mark.slow
 def test_class_weights_of_one_output_and_half_precision_keep_the_bits() -> None:
     data = models.several()
     plain = trained("fit", "dicts").final_weights_digest

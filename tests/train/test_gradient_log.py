@@ -103,6 +103,7 @@ def _minus_one(shape: Any, dtype: Any = None) -> Any:
     return -keras.ops.ones(shape, dtype)
 
 
+@pytest.mark.slow
 def test_large_variables_sum_alike_under_xla() -> None:
     """Above 4,096 elements XLA's sums go another way; the numbers stay the same."""
 

@@ -58,7 +58,9 @@ def test_tapes_train_to_the_bits_of_fit(model: Any, name: str, jit: bool) -> Non
                 assert ulps(ours.curve(metric), keras_own.curve(metric)) <= 4, (method, metric)
 
 
-@pytest.mark.parametrize("setting", [{"class_weight": {0: 1.0, 1: 4.0}}, {"policy": "mixed_float16"}])
+@pytest.mark.parametrize(
+    "setting", [{"class_weight": {0: 1.0, 1: 4.0}}, pytest.param({"policy": "mixed_float16"}, marks=pytest.mark.slow)]
+)
 def test_weights_and_half_precision_train_to_the_bits_of_fit(setting: dict[str, Any]) -> None:
     policy = setting.pop("policy", "float32")
     changes = {

@@ -42,7 +42,10 @@ def bits(folds: tuple[FoldResult, ...]) -> list[tuple[str, list[float]]]:
             partial(SGD, 0.05, global_clipnorm=0.01),
             marks=pytest.mark.slow,
         ),
-        ("fit", partial(ADAM, 0.01, weight_decay=0.1), partial(ADAM, 0.02, weight_decay=0.01)),
+        pytest.param(
+            *("fit", partial(ADAM, 0.01, weight_decay=0.1), partial(ADAM, 0.02, weight_decay=0.01)),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_numbers_are_handed_in(method: str, first: Callable[[], Any], second: Callable[[], Any]) -> None:

@@ -40,8 +40,14 @@ def script(loss: str, *changes: tuple[str, str]) -> str:
     return text
 
 
-@pytest.mark.parametrize("loss", ["first + second", "0.1 * first + 0.9 * 9.0 * second"])
-@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize(
+    ("loss", "scaled"),
+    [
+        ("0.1 * first + 0.9 * 9.0 * second", True),
+        pytest.param("first + second", False, marks=pytest.mark.slow),
+        pytest.param("0.1 * first + 0.9 * 9.0 * second", False, marks=pytest.mark.slow),
+    ],
+)
 def test_targets_of_a_further_loss(tmp_path: Path, loss: str, scaled: bool) -> None:
     changes = [] if scaled else [("logits / 3.0", "logits")]
     torn = script(loss, FURTHER, *changes)

@@ -119,7 +119,8 @@ class Recorder:
     def ask(self) -> StoreTroubleError | None:
         """What the store says if it does not answer."""
         try:
-            self.store.client.search_experiments(max_results=1)
+            found = self.store.client.search_experiments(max_results=1)
+            self.store.client.search_runs([one.experiment_id for one in found], max_results=1)
         except Exception as error:
             return self.store.trouble_writing(error)
         return None

@@ -57,7 +57,7 @@ def _some_rows(steps: Sequence[np.ndarray], trained: set[int], calls: Sequence[E
         before = {name for name in names if first.get(name, after + 1) <= after}
         known = sum(name in before for name in names)
         # A batch has both kinds of rows, as one of another set that is evaluated has not.
-        mixed = any(0 < sum(name in before for name in one.names) < len(one.names) for one in together)
+        mixed = any(before & set(one.names) and set(one.names) - trained for one in together)
         if len(names) < _FEWEST or not mixed:
             continue
         if trained <= set(names):  # the training set itself, with rows that its steps drop

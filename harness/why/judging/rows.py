@@ -20,6 +20,7 @@ _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
 _ROUNDED = 1e-3  # of targets that are told from a gradient
 _BORROWED = 0.9  # of the targets that changed: those that are other rows'
+_MOST, _BETTER = 0.9, 0.15  # the share of one target beyond which all is one, and of right guesses that are luck
 _MOSTLY = 0.3  # of the rows: torn where some are dropped, and the targets of an epoch not quite the same
 _PARTS = 2, 3, 4  # of a batch that holds other rows for each of its rows
 
@@ -186,12 +187,16 @@ class RowFindings:
         return True
 
     def _mixed_up(self, targets: Sequence[np.ndarray | None], torn: float) -> bool:
-        """Whether targets only change their rows: each epoch has the same ones, those of rows that it drops left out.
+        """Whether targets only change their rows, or are as good as drawn by lot.
 
-        Targets that are made anew, as in reinforcement learning or by a model that labels its own rows, are others.
+        Then each epoch has the same targets, those of rows that it drops left out; or what a row had before tells
+        nothing of what it has next. Targets that are made anew, as in reinforcement learning or by a model that labels
+        its own rows, are neither.
         """
         if not self._regular or len(self.lengths) < 2 or any(one is None for one in targets):
             return False
+        if _by_lot(np.concatenate(self.steps), np.concatenate([one for one in targets if one is not None])):
+            return True
         epochs = by_epoch([one for one in targets if one is not None], self.lengths)
         rows = [len(one) for one in by_epoch(self.steps, self.lengths)]
         whole = [Counter(one.tolist()) for one, count in zip(epochs, rows) if count == rows[0]]
@@ -259,6 +264,24 @@ class RowFindings:
     def _add(self, key: str, way: str, words: str, step: int, *, effect: float, benign: bool = False) -> None:
         steps = len(self.steps) - step + 1
         self.causes.append(Cause(key, way, words, 0, step, "rows", effect=effect, benign=benign, steps=steps))
+
+
+def _by_lot(rows: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether the target that a row had before tells nothing of the one that it has next.
+
+    Told by guessing the next from the last, for each kind the one that follows most often: no better than always the
+    most frequent one. Only of few kinds, of which there are many.
+    """
+    kinds, codes = np.unique(targets, return_inverse=True)
+    order = np.argsort(rows, kind="stable")
+    again = rows[order][1:] == rows[order][:-1]
+    last, following = codes[order][:-1][again], codes[order][1:][again]
+    if len(kinds) < 2 or len(last) < 4 * len(kinds) ** 2:
+        return False
+    table = np.zeros((len(kinds), len(kinds)))
+    np.add.at(table, (last, following), 1)
+    guessed, most = table.max(axis=1).sum() / len(last), table.sum(axis=0).max() / len(last)
+    return bool(most < _MOST and guessed - most < _BETTER)
 
 
 def _kept_by_chance(targets: np.ndarray) -> float:

@@ -61,7 +61,7 @@ def test_labels_that_a_model_makes_for_its_own_rows(tmp_path: Path) -> None:
         script(CLASSIFIER, LOOP),
         ("    order = rng.permutation(72)\n", "    order, y = rng.permutation(72), model(x).numpy().argmax(1)\n"),
         ("range(3)", "range(5)"),
-        ("Adam(0.01)", "Adam(0.2)"),
+        ("Adam(0.01)", "Adam(0.05)"),
     )
     found = verdict(tmp_path, text)
     assert faults(found) == {}

@@ -236,6 +236,7 @@ def test_a_teacher_that_is_an_average_of_its_student(tmp_path: Path) -> None:
     assert [one.cause.way for verdict in still.verdicts for one in verdict.findings] == ["never asked for"]
 
 
+@pytest.mark.slow
 def test_what_was_not_recomputed_is_not_as_fit_does_it(tmp_path: Path) -> None:
     """Two kinds of loss of two calls under one tape: regularizers that are forgotten do not show."""
     text = script(
@@ -258,6 +259,7 @@ other = rng.normal(size=(72, 4)).astype("float32")
     assert "regularizers" in unchecked(found)
 
 
+@pytest.mark.slow
 def test_a_first_view_whose_flag_is_forgotten_is_not_called_right(tmp_path: Path) -> None:
     """A contrastive loss by hand over two calls, of which the gradient is only seen to go through the last."""
     text = changed(
