@@ -52,11 +52,8 @@ def _copied(made: Any, apply: Apply) -> Any:
         vars(inner)["_learning_rate"] = rate
     settings = config["inner_optimizer"]["config"] if "inner_optimizer" in config else config
     settings |= {name: value for name, value in apply.settings if name in settings}
-    settings["learning_rate"] = apply.rate
-    copy = type(made).from_config(config)
-    if given:
-        vars(getattr(copy, "inner_optimizer", copy))["_learning_rate"] = rate
-    return copy
+    settings["learning_rate"] = rate if given else apply.rate
+    return type(made).from_config(config)
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,10 @@ class Signs(keras.optimizers.Optimizer):
 
 @pytest.mark.parametrize("optimizer", ["Adam(Warmup(0.01))", "SGD(Warmup(0.01), momentum=0.9)", "Adam(lambda: 0.01)"])
 def test_a_rate_of_the_script_s_own(tmp_path: Path, optimizer: str) -> None:
+    """Also over a gap in the record, after which the optimizer's state is taken up as it was."""
     change = ("keras.optimizers.Adam(0.01)", f"keras.optimizers.{optimizer}")
-    found = verdict(tmp_path, script(SCHEDULE, CLASSIFIER, LOOP, change=change))
+    loop = LOOP.replace("range(3)", "range(8)")
+    found = verdict(tmp_path, script(SCHEDULE, CLASSIFIER, loop, change=change), steps=7)
     assert faults(found) == {}
     assert "update by the optimizer" in checked(found)
 
