@@ -14,8 +14,9 @@ from pathlib import Path
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}  # listen on 127.0.0.1 only
 _CLUSTER = """
-import sys
+import os, sys
 from ray.cluster_utils import Cluster
+os.makedirs(os.path.join(os.environ.get("RAY_TMPDIR", "/tmp"), "ray"), exist_ok=True)  # where it notes its address
 node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={**node, "temp_dir": sys.argv[1]})
 cluster.add_node(**node)
@@ -47,7 +48,8 @@ class TwoNodes:
         for line in self._process.stdout:
             if line.startswith("address "):
                 self.address = line.split()[1]
-                break
+                return
+        raise RuntimeError("the Ray cluster did not start")
 
     def nodes(self) -> list[int]:
         """Process ids of the nodes that live, the head's first."""
