@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,20 +11,6 @@ import tensorflow as tf
 from harness.observe.events import Apply
 from harness.observe.state import settings
 from harness.observe.tensors import parts
-
-
-def settings_of(optimizer: Any) -> dict[str, Any]:
-    """An optimizer's plain settings by name, see `harness.observe.state.settings`.
-
-    An optimizer or a schedule of the user's own may not know how to say them all: of such, what it has of the
-    arguments that its class takes.
-    """
-    try:
-        return settings(optimizer)
-    except Exception:
-        names = inspect.signature(type(optimizer).__init__).parameters
-        found = {name: getattr(optimizer, name, None) for name in names if name not in ("name", "learning_rate")}
-        return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str)}
 
 
 def applied(
@@ -52,7 +37,7 @@ def applied(
     """
     present = [place for place, grad in enumerate(grads) if grad is not None]
     counts = (len(present), *map(len, then), len(after), 1)
-    set_to = tuple(settings_of(optimizer).items())
+    set_to = tuple(settings(optimizer).items())
     fixed, dynamic = optimizer.loss_scale_factor or 1.0, getattr(optimizer, "dynamic_scale", None)
     dynamic_at = [place for place, variable in enumerate(optimizer.variables) if variable is dynamic][:1]
 

@@ -66,7 +66,8 @@ class Observer:
         self._delivering = False  # and so is what the sink does
         self._traces = count(1)
         self._worker: ThreadPoolExecutor | None = None
-        self._handed, self.arguments = None, Arguments(model)  # what the model was called with, before any cast
+        self._handed: Any = None  # what the model was called with, before any cast
+        self.arguments = Arguments(model)
 
     @contextmanager
     def on(self) -> Iterator[None]:

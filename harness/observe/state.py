@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,9 +17,17 @@ def state_variables(model: keras.Model) -> list[Any]:
 
 
 def settings(optimizer: Any) -> dict[str, Any]:
-    """An optimizer's plain settings by name, its learning rate left out; of one with a loss scale, what it wraps."""
-    with tf.init_scope():  # also where a step is being traced
-        config = getattr(optimizer, "inner_optimizer", optimizer).get_config()
+    """An optimizer's plain settings by name, its learning rate left out; of one with a loss scale, what it wraps.
+
+    One of the user's own, or with a schedule of their own, may not know how to say them: of such, what it has of the
+    arguments that its class takes.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    try:
+        with tf.init_scope():  # also where a step is being traced
+            config = inner.get_config()
+    except Exception:
+        config = {name: getattr(inner, name, None) for name in inspect.signature(type(inner)).parameters}
     plain = (bool, int, float, str, type(None))
     return {
         name: value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Call, history, runs
+from command_line import Call, history, refused, runs
 
 
 def last_losses(demo: Path) -> dict[str, list[float]]:
@@ -104,6 +104,16 @@ def test_figures_are_drawn_where_asked(call: Call, in_demo: Path, tmp_path: Path
     assert {file.suffix for file in files} >= {".png"}
     assert all(file.parent == tmp_path / "drawn" for file in files)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
+
+
+def test_an_article_s_name_with_a_store_is_a_study_of_that_store(call: Call, demo: Path, store: Path) -> None:
+    """The figures of results in git are not drawn in its place, over those that are there."""
+    answer = call("figures", "heart", "--uri", f"sqlite:///{demo / 'mlflow.db'}")
+    refused(answer, "STUDY", "heart", "a study in the store", "")
+
+
+def test_bad_metrics_are_no_fault_of_another_option(call: Call, in_demo: Path) -> None:
+    refused(call("figures", "demo", "--metric", "val/loss,"), "--metric", "val/loss,", "each once", "--metric val/loss")
 
 
 def test_figures_go_beside_the_store_they_are_of(call: Call, demo: Path, store: Path) -> None:

@@ -16,6 +16,7 @@ from synthetic_jobs import sweep_jobs
 
 from harness.analyse.compare import compare
 from harness.analyse.sweep.overview import Sweep, sweep_of
+from harness.cli.commands.compare import main as compare_command
 from harness.errors import InputError
 from harness.records import JobResult
 from harness.show.study_figures import save_axis_figure, save_summary_figures
@@ -31,6 +32,17 @@ def jobs() -> list[JobResult]:
 @pytest.fixture(scope="module")
 def sweep(jobs: list[JobResult]) -> Sweep:
     return sweep_of(jobs)
+
+
+def test_a_margin_is_of_the_first_metric_alone(
+    jobs: list[JobResult], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.cli.commands.compare.read_jobs", lambda *_: jobs)
+    assert compare_command(["demo", "--margin", "0.3", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)["beside"]["val/accuracy"]
+    assert told == {effect.name: effect.verdict for effect in sweep_of(jobs, metric="val/accuracy").effects.axes}
+    wide = {effect.name: effect.verdict for effect in sweep_of(jobs, metric="val/accuracy", margin=0.3).effects.axes}
+    assert told != wide
 
 
 def test_one_screen_tells_what_matters_and_which_are_the_best(sweep: Sweep) -> None:

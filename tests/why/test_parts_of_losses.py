@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from why.training_scripts import HEAD, faults, line_of, run, verdict
+from why.training_scripts import HEAD, changed, faults, line_of, run, verdict
+from why.training_scripts import LOOP as COMMON
 
 STUDENT = """
 model = keras.Sequential([keras.Input((4,)), layers.Dense(6, "relu"), layers.Dense(3)])
@@ -16,28 +17,23 @@ others = rng.permutation(72)
 hard = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 soft = keras.losses.CategoricalCrossentropy(from_logits=True)
 """
-LOOP = """
-for epoch in range(3):
-    order = rng.permutation(72)
-    for begin in range(0, 72, 12):
-        rows = order[begin : begin + 12]
-        with tf.GradientTape() as tape:
-            logits = model(x[rows], training=True)
-            first = hard(labels[rows], logits)
-            second = soft(answers[rows], logits / 3.0)
-            loss = LOSS
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-"""
+LOOP = changed(
+    COMMON,
+    ("72, 16", "72, 12"),
+    ("begin + 16", "begin + 12"),
+    ("predictions = model(x[rows], training=True)", "logits = model(x[rows], training=True)"),
+    (
+        "            loss = loss_of(y[rows], predictions)\n",
+        "            first = hard(labels[rows], logits)\n"
+        "            second = soft(answers[rows], logits / 3.0)\n"
+        "            loss = LOSS\n",
+    ),
+)
 FURTHER = "soft(answers[rows]", "soft(answers[begin : begin + 12]"
 
 
 def script(loss: str, *changes: tuple[str, str]) -> str:
-    text = HEAD + STUDENT + LOOP.replace("LOSS", loss)
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    return text
+    return changed(HEAD + STUDENT + LOOP.replace("LOSS", loss), *changes)
 
 
 @pytest.mark.parametrize(

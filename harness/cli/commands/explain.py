@@ -98,15 +98,12 @@ def _trained(jobs: Sequence[ResolvedJob], store: Store) -> list[JobResult]:
     from harness.plan.identity import in_lanes
     from harness.store.read import finished_job
 
-    results = []
+    results: list[JobResult] = []
     for job in jobs:
-        described, hashed = job.description, job.description.identity.job
-        alone, lanes = hashed, in_lanes(hashed)  # an experiment may have either, and this command just one of them
-        for one in (lanes, alone) if job.engine.vectorize is True else (alone, lanes):
-            found = finished_job(store, described.study, one, described.method)
-            if found is not None:
-                results.append(found)
-                break
+        own, alone = job.description, job.description.identity.job
+        hashes = [alone, in_lanes(alone)]  # a study may have both
+        found = [finished_job(store, own.study, hashed, own.method) for hashed in hashes]
+        results += [one for one in (found[::-1] if job.engine.vectorize is True else found) if one is not None][:1]
     assert len(results) == len(jobs), "every job has just finished"
     return results
 

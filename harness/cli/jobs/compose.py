@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,6 @@ from harness.location import config_folder
 
 # Of settings without a default; that of the others is a callable.
 _EXAMPLES = {"dataset.path": "my_table.csv", "dataset.target": "my_column", "method.target": "my_loops.py:train"}
-_GROUPS = tuple(sorted(one.name for one in config_folder().iterdir() if one.is_dir()))
 # Settings that every job has; `~name` takes one away.
 _NEEDED = (
     *("dataset", "model", "initializer", "optimizer", "method", "cv", "study", "batch_size", "epochs", "seed"),
@@ -139,8 +138,8 @@ class _Collector:
 def _added(overrides: Sequence[str]) -> list[str]:
     """Settings without a group that overrides add."""
     names = [text.lstrip("+").partition("=")[0] for text in overrides if text.startswith("+")]
-    names = [name for name in names if not set(name) & set("./@") and name not in _GROUPS]
-    known = {str(name) for name in OmegaConf.load(config_folder() / "config.yaml")} if names else set()
+    names = [name for name in names if not set(name) & set("./@")]
+    known = _outside() if names else set()
     return [name for name in names if name not in known]
 
 
@@ -226,23 +225,24 @@ def _unknown_option(error: MissingConfigException) -> InputError:
 
 
 def _near_key(key: str) -> str:
-    """The closest setting of the shipped configuration to a mistyped one."""
+    """The closest setting of the shipped configuration to a mistyped one; of a group, where it is just not named."""
+    group, _, name = key.partition(".")
+    if not name:
+        folders = [folder.name for folder in config_folder().iterdir() if folder.is_dir()]
+        inside = sorted(f"{folder}.{key}" for folder in folders if key in _inside(folder))
+        return near_miss(inside[0], inside) if inside else near_miss(key, _outside())
+    return near_miss(key, _outside() | {f"{group}.{setting}" for setting in _inside(group)})
+
+
+def _outside() -> set[str]:
+    """Settings without a group, and the groups."""
     folder = config_folder()
     known = {str(name) for name in OmegaConf.load(folder / "config.yaml")} - {"defaults", "hydra"}
-    known |= {group.name for group in folder.iterdir() if group.is_dir()}
-    group = key.partition(".")[0]
-    for file in (folder / group).glob("*.yaml") if (folder / group).is_dir() else ():
-        known |= {
-            f"{group}.{name!s}" for name in OmegaConf.load(file) if name != "defaults" and not str(name).startswith("_")
-        }
-    inside = sorted(name for name in _inside(key) if "." not in key)
-    return near_miss(inside[0], inside) if inside else near_miss(key, known)
+    return known | {group.name for group in folder.iterdir() if group.is_dir()}
 
 
-def _inside(key: str) -> Iterator[str]:
-    """Settings of this name inside a group."""
-    for folder in (one for one in config_folder().iterdir() if one.is_dir()):
-        for file in folder.glob("*.yaml"):
-            node = OmegaConf.load(file)
-            if isinstance(node, DictConfig) and key in node:
-                yield f"{folder.name}.{key}"
+def _inside(group: str) -> set[str]:
+    """Settings of all options of a group; none of a group that there is not."""
+    files = (config_folder() / group).glob("*.yaml")
+    names = (str(name) for file in files for name in OmegaConf.load(file))
+    return {name for name in names if name != "defaults" and not name.startswith("_")}

@@ -16,10 +16,10 @@ from harness.diagnose.place import Place
 from harness.diagnose.reference import Reference
 from harness.diagnose.rules.handed import SAME, Handed, HandedRule
 from harness.diagnose.rules.variables import VariablesRule
-from harness.observe.applied import settings_of
 from harness.observe.events import Apply, State
 from harness.observe.gradients import Gradients, loss_scale, own, received, skipped_by_scale
 from harness.observe.passes import Pass
+from harness.observe.state import settings
 from harness.observe.steps import Step
 
 UPDATE_TOLERANCE = 2e-3  # of the update's size
@@ -36,7 +36,7 @@ class UpdateRule:
         self._last: Apply | None = None
         self._handed = HandedRule(findings)
         self._variables = VariablesRule(reference, findings)
-        self._settings = settings_of(reference.optimizer)
+        self._settings = settings(reference.optimizer)
 
     def effect(self, step: Step, plain: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> float:
         """How far the update moves when these gradients replace the plain ones, relative to its size."""

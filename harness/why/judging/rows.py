@@ -13,13 +13,13 @@ from harness.observe.epochs import by_epoch, epoch_lengths, regular_epochs, unti
 from harness.observe.steps import Step
 from harness.why.judging.findings import NEAR, TWO_PARTS
 from harness.why.judging.leakage import Evaluated, leakage
-from harness.why.losses.parts import Slot
-from harness.why.observing.record import Record, Rows
+from harness.why.observing.record import Record, Rows, Slot
 
 _FEWEST = 8  # rows that say something
 _DISTINCT = 0.95  # of the training rows, for an equal row to be the same one
 _ROUNDED = 1e-3  # of targets that are told from a gradient
 _BORROWED = 0.9  # of the targets that changed: those that are other rows'
+_STRETCH, _UNEVEN = (1.5, 2.0), 0.4  # of a batch, and of the root of all rows; of the variance by chance
 _MOST, _BETTER = 0.9, 0.15  # the share of one target beyond which all is one, and of right guesses that are luck
 _MOSTLY = 0.3  # of the rows: torn where some are dropped, and the targets of an epoch not quite the same
 _PARTS = 2, 3, 4  # of a batch that holds other rows for each of its rows
@@ -122,8 +122,8 @@ class RowFindings:
         rows = sum(map(len, self.steps))
         stretch = rows / max(1, len(until_repeated(self.steps, np.unique(self.train))))
         often = np.bincount(np.concatenate(self.steps))
-        soon = stretch <= max(1.5 * batch_size(self.steps), 2 * float(np.sqrt(len(self.train))))
-        return bool(soon and often.var() >= 0.4 * often.mean())
+        soon = stretch <= max(_STRETCH[0] * batch_size(self.steps), _STRETCH[1] * float(np.sqrt(len(self.train))))
+        return bool(soon and often.var() >= _UNEVEN * often.mean())
 
     def _order_of_a_part(self) -> Order | None:
         """The order of the first rows of batches that hold others for each of them, as the anchors of triplets are.
@@ -227,7 +227,7 @@ class RowFindings:
         if not torn or len(torn) <= 0.02 * again or len(set(self.train.tolist())) < len(self.train):
             return
         owners, every = np.array([row for row, _, _ in known]), np.stack([y for _, _, y in known])
-        if 1 - len(torn) / again > _kept_by_chance(every):  # too many keep theirs: labels made anew, maybe
+        if 1 - len(torn) / again > _most_that_keep(every):  # too many keep theirs: labels made anew, maybe
             return
         borrowed = [
             (np.isclose(every, y, rtol=_ROUNDED, atol=_ROUNDED).all(axis=1) & (owners != row)).any()
@@ -284,7 +284,7 @@ def _by_lot(rows: np.ndarray, targets: np.ndarray) -> bool:
     return bool(most < _MOST and guessed - most < _BETTER)
 
 
-def _kept_by_chance(targets: np.ndarray) -> float:
+def _most_that_keep(targets: np.ndarray) -> float:
     """Halfway between all rows and the share that keep their target by chance where targets are mixed up.
 
     Args:

@@ -7,7 +7,6 @@ the losses (least squares; a teacher's answers are usually weighed), to rounding
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,23 +15,11 @@ from harness.observe.events import Loss
 from harness.observe.passes import Pass
 from harness.observe.steps import Step
 from harness.trees import leaves
-
-Slot = tuple[str, int]
-"""A loss of a step: its line in the script, and which of that line's it is."""
+from harness.why.observing.record import Slot, slots
 
 _SAME = 1e-3  # relative, of what was differentiated: no more than rounding
 _COUNTS = 1e-2  # of it, that a part makes up on average
 _BEYOND = 3  # steps beyond as many as there are losses, so that a fit is no accident
-
-
-def slots(losses: Sequence[Loss]) -> list[Slot]:
-    """Names the losses of a pass, the same in every step."""
-    seen: Counter[str] = Counter()
-    found = []
-    for loss in losses:
-        found.append((loss.line, seen[loss.line]))
-        seen[loss.line] += 1
-    return found
 
 
 def further_parts(steps: Sequence[Step]) -> list[Slot]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from harness.observe.events import Apply, Call, Event, Gradient, State
+from harness.observe.events import Apply, Call, Event, Gradient, Loss, State
 from harness.observe.passes import Pass
 from harness.observe.steps import Step, StepAssembler
 from harness.trees import leaves
-from harness.why.losses.parts import Slot, slots
 from harness.why.observing.fingerprints import together
 
 _EDGE = 3  # steps recorded on either side of the end of an epoch
 _EPOCHS = 4  # ends of epochs around which steps are recorded
 _BY_HAND = Apply(0, "", 1.0, 0.0, (), (0,), (np.ones(()),), (), (), (), ())  # an update that nobody saw
+Slot = tuple[str, int]
+"""A loss of a step: its line in the script, and which of that line's it is."""
+
 _IDLE = 200  # recorded calls that led to no step
 
 
@@ -211,6 +214,16 @@ def _targets(passed: Pass) -> np.ndarray | None:
         if len(found) == len(made):
             return np.asarray(found)
     return None
+
+
+def slots(losses: Sequence[Loss]) -> list[Slot]:
+    """Names the losses of a pass, the same in every step."""
+    seen: Counter[str] = Counter()
+    found = []
+    for loss in losses:
+        found.append((loss.line, seen[loss.line]))
+        seen[loss.line] += 1
+    return found
 
 
 def _each_target(passes: Sequence[Pass], rows: int) -> dict[Slot, np.ndarray]:

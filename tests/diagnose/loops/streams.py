@@ -53,15 +53,7 @@ def whole_batches_worth(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *
 
 
 def validates_first(
-    model: Any,
-    optimizer: Any,
-    loss: Any,
-    x: Any,
-    y: Any,
-    *,
-    batch_size: int,
-    epochs: int,
-    validation_data: tuple[Any, Any],
+    model: Any, optimizer: Any, loss: Any, x: Any, y: Any, *, batch_size: int, epochs: int, validation_data: Any
 ) -> dict[str, list[float]]:
     """The validation loss is looked at before training too, and reported after each epoch."""
     held, truth = validation_data
