@@ -16,7 +16,7 @@ def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         canonical = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         sha.update(f"{canonical.dtype.str}{canonical.shape}".encode())
-        sha.update(canonical.tobytes())
+        sha.update(canonical.reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
 
 

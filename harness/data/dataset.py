@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.data.layout import aligned_empty
 from harness.data.structure import as_tree, check_rows, field_of, for_each, labelled
 from harness.digests import digest_arrays
 from harness.errors import InputError, near_miss, require_whole
@@ -141,7 +142,8 @@ def make_dataset(
         lambda leaf, kind: _cast(leaf[keep], np.float32 if kind == "regression" else np.int64), y, tasks
     )
     if unit != 1.0:
-        final_x = map_leaves(lambda leaf: leaf / np.float32(unit), final_x)
+        for array in leaves(final_x):
+            array /= np.float32(unit)
     for array in (*leaves(final_x), *leaves(final_y)):
         array.setflags(write=False)
     class_names = map_leaves(lambda _, given: tuple(given), y, for_each("dataset.class_names", class_names, y, ()))
@@ -264,6 +266,8 @@ def _not_finite(name: str, value: float, row: int, column: str) -> InputError:
 def _cast(array: np.ndarray, dtype: Any) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which check() reports
-            return np.asarray(array, dtype=dtype)
+            cast = aligned_empty(array.shape, dtype)
+            cast[...] = array
+            return cast
     except (TypeError, ValueError) as error:
         raise InputError("dataset", error, "numbers", "encode words as numbers before make_dataset") from error

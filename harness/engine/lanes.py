@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +15,14 @@ from harness.records import EpochRecord, FoldResult
 from harness.train.building import has_convolution
 from harness.train.job import Job, plan_fold
 from harness.train.lanes import Lane, LanesProgram
+from harness.train.methods.constants import on_gpu
 from harness.train.methods.contract import epoch_record
 from harness.train.programs import Programs
 from harness.train.trainee import Trainee
-from harness.trees import leaves
+from harness.trees import leaves, parts_like
 
 _WORTH_S = 10.0  # below this much training alone, compiling lanes does not pay
+_LONG_STEP_S = 1e-3  # on a CPU a step that computes this long leaves nothing for lanes to save
 _MOST_LANES = 128
 _MOST_BYTES = 2**29  # of data of all lanes of a program
 
@@ -102,12 +105,17 @@ class Ahead:
                 self._choose(waiting, "one by one: convolutions")
                 return
             self._choose(waiting, "one by one: too little for a program of all to pay")
-            first = waiting.pop(0)
-            self._quiet()
-            result = _alone(first, self._programs)
-            yield result, first
+            # Of one epoch the first fold's time includes compiling, which only a second fold's tells apart.
+            for first in [waiting.pop(0) for _ in range(1 if waiting[0].job.epochs > 1 else 2)]:
+                self._quiet()
+                result = _alone(first, self._programs)
+                yield result, first
             alone_s = result.seconds - (result.compile_s or 0.0)
             if alone_s * len(waiting) < _WORTH_S:
+                return
+            step_s = 1 / statistics.median(record.metrics["time/steps_per_s"] for record in result.history)
+            if step_s > _LONG_STEP_S and not on_gpu():
+                self._choose(waiting, f"one by one: a step takes {1000 * step_s:.2g} ms, which lanes cannot shorten")
                 return
         most = _most_lanes(waiting[0].job)
         for begin in range(0, len(waiting), most):
@@ -135,7 +143,8 @@ class Ahead:
             self._choose(waiting, "one by one: as one program they were measured to be slower", told=True)
             return None
         seconds = (time.perf_counter() - began) / len(lanes)
-        self._choose(waiting, "as one program" + ("" if alone_s is None else ": measured to be faster"))
+        told = ": measured to be faster" if waiting[0].job.epochs > 1 else ": one epoch, too short to be compared"
+        self._choose(waiting, "as one program" + ("" if alone_s is None else told))
         self._say(f"{len(lanes)} folds trained as one program, {seconds:.2g} s each")
         return [
             _result(program, number, lane, trainee, history, seconds, len(lanes))
@@ -158,7 +167,10 @@ def _alone(waiting: _Waiting, programs: Programs) -> FoldResult:
 
 
 def _most_lanes(job: Job) -> int:
-    return max(1, min(_MOST_LANES, _MOST_BYTES // max(1, sum(int(array.nbytes) for array in leaves(job.dataset.x)))))
+    """Lanes share unscaled data, which is held once; scaled ones are each fold's own."""
+    data = job.dataset
+    scaled = [array for array, how in zip(leaves(data.x), parts_like(data.x, data.scaling)) if how != "none"]
+    return max(1, min(_MOST_LANES, _MOST_BYTES // max(1, sum(int(array.nbytes) for array in scaled))))
 
 
 def _histories(
@@ -177,8 +189,8 @@ def _histories(
             measured: list[dict[str, float]] = (
                 [{}] * epochs if trainee.gradient_log is None else trainee.gradient_log.each_epoch(log)
             )
-            for row, statistics in zip(values.tolist(), measured):
-                metrics: dict[str, Any] = dict(zip(names, row)) | statistics
+            for row, gradients in zip(values.tolist(), measured):
+                metrics: dict[str, Any] = dict(zip(names, row)) | gradients
                 history.append(epoch_record(trainee, len(history) + 1, metrics, steps=plan.steps, epoch_s=epoch_s))
                 if history[-1].diverged:
                     break

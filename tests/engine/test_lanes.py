@@ -159,6 +159,16 @@ def test_left_to_itself_it_compiles_lanes_only_where_that_pays() -> None:
         assert [fold.lanes for fold in ahead.results(0).values()] in ([], [None])
 
 
+def test_steps_that_compute_long_are_not_tried_as_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.engine.lanes._WORTH_S", 0.0)
+    work = job(epochs=1, dataset=table(130), folds=kfold(table(130).y, 130, 0))
+    for long_s, lanes in ((0.0, {None}), (1e9, {None, 3})):
+        monkeypatch.setattr("harness.engine.lanes._LONG_STEP_S", long_s)
+        ahead = Ahead([(work, frozenset(range(1, 6)))], Programs(), always=False)
+        assert {fold.lanes for fold in ahead.results(0).values()} == lanes
+        assert ("which lanes cannot shorten" in ahead.chosen[0]) == (long_s == 0.0)
+
+
 def test_what_cannot_be_a_lane_is_left_alone() -> None:
     alone = job(compiled_in=None), small_job(METHODS["tape_step"](), compiled_in={"a": "b"})
     assert as_lanes(*alone) == [{}, {}]

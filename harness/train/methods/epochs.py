@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from harness.train.methods.constants import constants
 from harness.train.methods.contract import FoldPlan
 from harness.train.methods.meters import Meters
 from harness.train.methods.step import Step, compile_step, rows_of
@@ -98,7 +99,7 @@ class EpochsProgram:
         orders = Batches.of(plan.order.rows, plan.batch_size)
         validation = Batches.of(plan.validation[np.newaxis], plan.validation_batch_size)
         call = self._call(plan, orders, validation)
-        columns = tf.nest.map_structure(tf.constant, plan.columns)
+        columns = constants(plan.columns)
         checked = tf.constant(validation.full[0]), tf.constant(validation.rest[0])
         size = (orders.full.shape[1:], orders.rest.shape[1:], validation.full.shape, validation.rest.shape)
         room = max(1, min(_MOST_STEPS // orders.steps, _MOST_ROWS // max(1, plan.rows_an_epoch)))

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from harness.plan.row_order import RowOrder
 from harness.train.building import own_steps
+from harness.train.methods.constants import constants
 from harness.train.methods.contract import FoldPlan, Method, OnEpoch, Trained, TrainFold, epoch_record
 from harness.train.methods.ingredients import Ingredients, require
 from harness.train.row_log import RowLog
@@ -111,7 +112,7 @@ def _count_own_steps(trainee: Trainee) -> None:
 
 def _training_batches(plan: FoldPlan, order: RowOrder) -> tf.data.Dataset:
     """All epochs one after the other; each epoch's last batch may be smaller."""
-    columns = map_leaves(tf.constant, plan.columns)
+    columns = constants(plan.columns)
     epochs = tf.data.Dataset.from_tensor_slices(order.rows)
     batches = epochs.flat_map(lambda rows: tf.data.Dataset.from_tensor_slices(rows).batch(plan.batch_size))
     return batches.map(lambda rows: map_leaves(lambda leaf: tf.gather(leaf, rows), columns)).prefetch(tf.data.AUTOTUNE)
