@@ -17,7 +17,7 @@ from harness.train.job import Job, plan_fold
 from harness.train.lanes import Lane, LanesProgram
 from harness.train.methods.constants import on_gpu
 from harness.train.methods.contract import epoch_record
-from harness.train.programs import Programs
+from harness.train.programs import Program, Programs
 from harness.train.trainee import Trainee
 from harness.trees import leaves, parts_like
 
@@ -110,10 +110,15 @@ class Ahead:
                 self._quiet()
                 result = _alone(first, self._programs)
                 yield result, first
-            alone_s = result.seconds - (result.compile_s or 0.0)
+            # Of the steps alone: what a fold costs beside them it costs as a lane, too.
+            epoch_s = statistics.median(
+                record.metrics["time/epoch_s"] for record in result.history[1:] or result.history
+            )
+            alone_s = epoch_s * first.job.epochs
             if alone_s * len(waiting) < _WORTH_S:
                 return
-            step_s = 1 / statistics.median(record.metrics["time/steps_per_s"] for record in result.history)
+            last = result.history[-1].metrics
+            step_s = epoch_s / (last["time/epoch_s"] * last["time/steps_per_s"])
             if step_s > _LONG_STEP_S and not on_gpu():
                 self._choose(waiting, f"one by one: a step takes {1000 * step_s:.2g} ms, which lanes cannot shorten")
                 return
@@ -132,8 +137,11 @@ class Ahead:
             self._choose(waiting, "one by one: the model, loss or optimizer is not Keras's own")
             return None
         lanes, trainees = [], []
+        own: dict[int, Program] = {}
         for one in waiting:
-            found = self._programs.program(one.job)
+            if one.owner not in own:
+                own[one.owner] = self._programs.program(one.job)
+            found = own[one.owner]
             trainees.append(found.trainee)
             plan = plan_fold(one.job, one.fold, self._programs.starts)
             lanes.append(Lane(plan, found.trainee.optimizer_start, found.numbers))

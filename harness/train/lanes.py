@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor
 
-from harness.observe.state import state_variables
+from harness.observe.state import state_variables, write
 from harness.train.methods.constants import constants
 from harness.train.methods.contract import FoldPlan
 from harness.train.methods.epochs import Batches, each_batch, finite, taken
@@ -86,16 +86,15 @@ class LanesProgram:
         self._variables = [*state_variables(trainee.model), *trainee.optimizer.variables, *meters]
         self._meter_start = tuple(np.array(variable.numpy()) for variable in meters)
         self._calls: dict[str, Callable[..., Any]] = {}
-        self.final: State = ()
+        self._ends: tuple[np.ndarray, ...] = ()
 
     def names(self, plan: FoldPlan) -> tuple[str, ...]:
         """Of the values of an epoch."""
         return _names(self._meters, self._validation_meters, validated=len(plan.validation) > 0)
 
     def put_back(self, lane: int) -> None:
-        """Put a lane's state after the last call into the trainee, and finish it as any loop does."""
-        for variable, value in zip(self._variables, self.final, strict=True):
-            variable.assign(value[lane])
+        """Put the state that a lane ended with into the trainee, and finish it as any loop does."""
+        write(self._variables, [value[lane] for value in self._ends])
         finish(self._trainee)
 
     def run(self, lanes: Sequence[Lane]) -> Iterator[LanesPortion]:
@@ -108,7 +107,7 @@ class LanesProgram:
             [lane.plan.validation[np.newaxis] for lane in lanes], offsets, plan.validation_batch_size
         )
         call = self._call(columns, orders, checked, validated=len(plan.validation) > 0)
-        self.final = self._start(lanes)
+        state = self._start(lanes)
         numbers = {name: tf.constant([lane.numbers[name] for lane in lanes], tf.float64) for name in lanes[0].numbers}
         room = max(1, min(_MOST_STEPS // orders.steps, _MOST_ROWS // max(1, orders.full[0].size)))
         active, first, count = tf.ones((len(lanes),), tf.bool), 0, 1
@@ -117,16 +116,16 @@ class LanesProgram:
             part = orders.part(first, count, room)
             began = time.perf_counter()
             state, values, log, active = call(
-                self.final, active, numbers, columns, *map(tf.constant, (part.full, part.rest)),
+                tuple(state), active, numbers, columns, *map(tf.constant, (part.full, part.rest)),
                 *map(tf.constant, (checked.full[0], checked.rest[0])), tf.constant(count),
             )  # fmt: skip
-            self.final = tuple(state)
             values, log = values.numpy()[:count], log.numpy().reshape(room, orders.steps, len(lanes), -1)[:count]
             seconds = time.perf_counter() - began
             yield LanesPortion(values.swapaxes(0, 1), log.transpose(2, 0, 1, 3), seconds, timed=first > 0)
             if not active.numpy().any():
-                return
+                break
             first, count = first + count, max(1, int(_CALL_S / seconds * count)) if first else 1
+        self._ends = tuple(value.numpy() for value in state)
 
     def _start(self, lanes: Sequence[Lane]) -> State:
         each = [(*lane.plan.start, *lane.optimizer_start, *self._meter_start) for lane in lanes]
