@@ -75,6 +75,9 @@ class LanesProgram:
         trainee: all of whose variables are Keras's own; its variables are not touched.
         ingredients: of the tape.
         numbers: of its optimizer.
+
+    Attributes:
+        final: of all variables the values that the lanes ended with, each array's first axis the lanes.
     """
 
     def __init__(self, trainee: Trainee, ingredients: Ingredients, numbers: OptimizerNumbers) -> None:
@@ -86,7 +89,7 @@ class LanesProgram:
         self._variables = [*state_variables(trainee.model), *trainee.optimizer.variables, *meters]
         self._meter_start = tuple(np.array(variable.numpy()) for variable in meters)
         self._calls: dict[str, Callable[..., Any]] = {}
-        self._ends: tuple[np.ndarray, ...] = ()
+        self.final: tuple[np.ndarray, ...] = ()
 
     def names(self, plan: FoldPlan) -> tuple[str, ...]:
         """Of the values of an epoch."""
@@ -94,7 +97,7 @@ class LanesProgram:
 
     def put_back(self, lane: int) -> None:
         """Put the state that a lane ended with into the trainee, and finish it as any loop does."""
-        write(self._variables, [value[lane] for value in self._ends])
+        write(self._variables, [value[lane] for value in self.final])
         finish(self._trainee)
 
     def run(self, lanes: Sequence[Lane]) -> Iterator[LanesPortion]:
@@ -125,7 +128,7 @@ class LanesProgram:
             if not active.numpy().any():
                 break
             first, count = first + count, max(1, int(_CALL_S / seconds * count)) if first else 1
-        self._ends = tuple(value.numpy() for value in state)
+        self.final = tuple(value.numpy() for value in state)
 
     def _start(self, lanes: Sequence[Lane]) -> State:
         each = [(*lane.plan.start, *lane.optimizer_start, *self._meter_start) for lane in lanes]

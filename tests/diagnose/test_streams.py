@@ -59,6 +59,7 @@ def test_batch_normalisation_is_judged(loop: str, cause: str) -> None:
     assert blamed(traced(once, *NORMALISED, a=once)) == set()
 
 
+@pytest.mark.slow
 def test_steps_that_a_loss_scale_skips_are_skipped_by_fit_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets of 25 to 346: the first gradients in half precision are infinite."""
 

@@ -63,7 +63,9 @@ def test_penalties_added_by_hand_are_found_in_the_loss() -> None:
     assert blamed(found) == set()
 
 
-@pytest.mark.parametrize("setting", ["class_weight={0: 1.0, 1: 4.0}", "precision=mixed_float16"])
+@pytest.mark.parametrize(
+    "setting", ["class_weight={0: 1.0, 1: 4.0}", pytest.param("precision=mixed_float16", marks=pytest.mark.slow)]
+)
 def test_weights_and_loss_scale_passed_on_are_fine(setting: str) -> None:
     found = traced(f"{HERE / 'correct_loops.py'}:scaled_and_weighted", *DROPOUT, *SMALL, setting)
     assert blamed(found) == set()

@@ -161,7 +161,7 @@ def test_left_to_itself_it_compiles_lanes_only_where_that_pays() -> None:
 
 def test_steps_that_compute_long_are_not_tried_as_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.engine.lanes._WORTH_S", 0.0)
-    work = job(epochs=1, dataset=table(130), folds=kfold(table(130).y, 130, 0))
+    work = job(epochs=1, model=plain, dataset=table(130), folds=kfold(table(130).y, 130, 0))
     for long_s, lanes in ((0.0, {None}), (1e9, {None, 3})):
         monkeypatch.setattr("harness.engine.lanes._LONG_STEP_S", long_s)
         ahead = Ahead([(work, frozenset(range(1, 6)))], Programs(), always=False)

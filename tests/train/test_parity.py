@@ -13,7 +13,7 @@ from harness.records import FoldResult
 from harness.train.precision import model_in, optimizer_in
 
 FAST = {("dense", "sgd", False), ("dense", "adam", False), ("dense", "adam", True),
-        ("dense", "adam_all", False), ("cnn", "sgd", False), ("cnn", "adam", False)}  # fmt: skip
+        ("dense", "adam_all", False), ("cnn", "adam", False)}  # fmt: skip
 CASES = [
     pytest.param(
         model,
