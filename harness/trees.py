@@ -65,7 +65,7 @@ def concatenate(trees: list[Tree]) -> Tree:
 def same_arrays(one: Tree, other: Tree) -> bool:
     """Whether two trees hold the same numbers at the same places; NaN equals NaN."""
     pairs = zip(leaves(one), leaves(other))
-    return same_structure(one, other) and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+    return same_structure(one, other) and all(a is b or np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def names(tree: Tree) -> list[str]:

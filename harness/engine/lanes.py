@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -101,26 +101,8 @@ class Ahead:
     def _train(self, waiting: list[_Waiting]) -> Iterator[tuple[FoldResult, _Waiting]]:
         alone_s = None
         if not self._always:
-            if has_convolution(self._programs.program(waiting[0].job).trainee.model):
-                self._choose(waiting, "one by one: convolutions")
-                return
-            self._choose(waiting, "one by one: too little for a program of all to pay")
-            # Of one epoch the first fold's time includes compiling, which only a second fold's tells apart.
-            for first in [waiting.pop(0) for _ in range(1 if waiting[0].job.epochs > 1 else 2)]:
-                self._quiet()
-                result = _alone(first, self._programs)
-                yield result, first
-            # Of the steps alone: what a fold costs beside them it costs as a lane, too.
-            epoch_s = statistics.median(
-                record.metrics["time/epoch_s"] for record in result.history[1:] or result.history
-            )
-            alone_s = epoch_s * first.job.epochs
-            if alone_s * len(waiting) < _WORTH_S:
-                return
-            last = result.history[-1].metrics
-            step_s = epoch_s / (last["time/epoch_s"] * last["time/steps_per_s"])
-            if step_s > _LONG_STEP_S and not on_gpu():
-                self._choose(waiting, f"one by one: a step takes {1000 * step_s:.2g} ms, which lanes cannot shorten")
+            alone_s = yield from self._alone_first(waiting)
+            if alone_s is None:
                 return
         most = _most_lanes(waiting[0].job)
         for begin in range(0, len(waiting), most):
@@ -130,6 +112,28 @@ class Ahead:
                 return
             yield from zip(results, lanes)
 
+    def _alone_first(self, waiting: list[_Waiting]) -> Generator[tuple[FoldResult, _Waiting], None, float | None]:
+        """Train a fold alone: the seconds that its steps take, or None where lanes would not pay for the others."""
+        if has_convolution(self._programs.program(waiting[0].job).trainee.model):
+            self._choose(waiting, "one by one: convolutions")
+            return None
+        self._choose(waiting, "one by one: too little for a program of all to pay")
+        # Of one epoch the first fold's time includes compiling, which only a second fold's tells apart.
+        for first in [waiting.pop(0) for _ in range(1 if waiting[0].job.epochs > 1 else 2)]:
+            self._quiet()
+            result = _alone(first, self._programs)
+            yield result, first
+        # Of the steps alone: what a fold costs beside them it costs as a lane, too.
+        epoch_s = statistics.median(record.metrics["time/epoch_s"] for record in result.history[1:] or result.history)
+        alone_s = epoch_s * first.job.epochs
+        if alone_s * len(waiting) < _WORTH_S:
+            return None
+        step_s = epoch_s / -(-len(first.fold.train) // first.job.batch_size)
+        if step_s > _LONG_STEP_S and not on_gpu():
+            self._choose(waiting, f"one by one: a step takes {1000 * step_s:.2g} ms, which lanes cannot shorten")
+            return None
+        return alone_s
+
     def _as_lanes(self, waiting: Sequence[_Waiting], alone_s: float | None) -> list[FoldResult] | None:
         """Train as lanes; None where that turns out not to be faster than ``alone_s`` seconds a fold."""
         program = self._programs.lanes(waiting[0].job)
@@ -137,7 +141,7 @@ class Ahead:
             self._choose(waiting, "one by one: the model, loss or optimizer is not Keras's own")
             return None
         lanes, trainees = [], []
-        own: dict[int, Program] = {}
+        own: dict[int, Program] = {}  # by owner: an optimizer is made for each that is asked for
         for one in waiting:
             if one.owner not in own:
                 own[one.owner] = self._programs.program(one.job)

@@ -28,7 +28,7 @@ from harness.train.methods.meters import Meters
 from harness.train.methods.step import finish, make_step, make_validation_step
 from harness.train.optimizer_numbers import OptimizerNumbers
 from harness.train.trainee import Trainee
-from harness.trees import concatenate, leaves, row_count
+from harness.trees import concatenate, row_count, same_arrays
 
 _MOST_STEPS, _MOST_ROWS = 4096, 2**22  # of a call
 _CALL_S = 0.5
@@ -270,22 +270,19 @@ def _where(active: Any, new: Any, old: Any) -> Any:
 
 
 def _stack_columns(plans: Sequence[FoldPlan]) -> tuple[Any, list[int]]:
-    """All data of all lanes under each other, equal data once; and where each lane's begin."""
+    """All data of all lanes under each other, and where each lane's begin; equal data once.
+
+    Equal, not the same: targets are encoded anew for each fold.
+    """
     own: list[FoldPlan] = []
     places = []
     for plan in plans:
-        same = (place for place, other in enumerate(own) if _same_columns(plan, other))
+        same = (place for place, other in enumerate(own) if same_arrays(plan.columns, other.columns))
         places.append(next(same, len(own)))
         if places[-1] == len(own):
             own.append(plan)
     columns = own[0].columns if len(own) == 1 else concatenate([plan.columns for plan in own])
     return constants(columns), [place * row_count(plan.x) for place, plan in zip(places, plans, strict=True)]
-
-
-def _same_columns(one: FoldPlan, other: FoldPlan) -> bool:
-    """Whether their arrays are the same, or equal: targets are encoded anew for each fold."""
-    pairs = zip(leaves(one.columns), leaves(other.columns), strict=True)
-    return all(a is b or np.array_equal(a, b) for a, b in pairs)
 
 
 def _lane_batches(each: Sequence[np.ndarray], offsets: Sequence[int], batch_size: int) -> Batches:

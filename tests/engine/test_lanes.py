@@ -159,6 +159,15 @@ def test_left_to_itself_it_compiles_lanes_only_where_that_pays() -> None:
         assert [fold.lanes for fold in ahead.results(0).values()] in ([], [None])
 
 
+@pytest.mark.parametrize(("scaling", "copies"), [("none", 1), ("standard", 3)])
+def test_lanes_hold_equal_data_once(scaling: str, copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    monkeypatch.setattr("harness.train.lanes.constants", lambda columns: held.append(len(columns[0])) or columns)
+    data = table(130, scaling=scaling)
+    as_lanes(job(model=plain, dataset=data, folds=kfold(data.y, 130, 0)[:3], epochs=1))
+    assert held == [copies * 130]
+
+
 def test_steps_that_compute_long_are_not_tried_as_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.engine.lanes._WORTH_S", 0.0)
     work = job(epochs=1, model=plain, dataset=table(130), folds=kfold(table(130).y, 130, 0))
