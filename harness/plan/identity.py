@@ -39,6 +39,7 @@ TRAINING_CODE = (
     "train/gradient_log.py",
     "train/job.py",
     "train/lanes.py",
+    "train/methods/constants.py",
     "train/methods/contract.py",
     "train/methods/epochs.py",
     "train/methods/fit.py",

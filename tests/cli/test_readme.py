@@ -13,7 +13,10 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SECTION = README[README.index("## Add your own") : README.index("## Map")]
 
 
-@pytest.mark.parametrize(("study", "metric"), [("mine", "val/accuracy"), ("flowers", "val/kind_accuracy")])
+@pytest.mark.parametrize(
+    ("study", "metric"),
+    [("mine", "val/accuracy"), pytest.param("flowers", "val/kind_accuracy", marks=pytest.mark.slow)],
+)
 def test_a_module_of_ones_own_trains_alike_by_fit_and_tape(
     study: str, metric: str, store: Path, call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_second_run_trains_nothing_and_adds_nothing(call: Call, in_demo: Path)
     assert (rows(in_demo, "select count(*) from metrics"), ids(runs(in_demo))) == before
 
 
+@pytest.mark.slow
 def test_force_trains_again_and_keeps_the_old_runs(call: Call, store: Path) -> None:
     short = ("run", "study=again", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
     assert call(*short)[0] == 0

@@ -58,6 +58,7 @@ def stopped(store: Path, point: tuple[str, int, str], number: signal.Signals, co
     return process.returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "cv", "folds", "epochs"),
     [
@@ -96,7 +97,9 @@ def test_a_job_killed_while_it_was_finished_gets_each_point_once(
     assert ("time/compile_s" in again.data.metrics) == (folds == 1)
 
 
-@pytest.mark.parametrize("point", [("create_run", 1, "after"), ("log_inputs", 1, "before")])
+@pytest.mark.parametrize(
+    "point", [("create_run", 1, "after"), pytest.param(("log_inputs", 1, "before"), marks=pytest.mark.slow)]
+)
 def test_a_job_interrupted_while_it_was_opened_is_closed(point: tuple[str, int, str], store: Path) -> None:
     command = ("run", "study=early", *SMALL, "epochs=1", "tracking.figures=false")
     assert stopped(store, point, signal.SIGINT, command) == 130

@@ -29,7 +29,9 @@ def remarks(found: Trace) -> dict[str, str]:
     ("loop", "expected"),
     [
         ("compiled_once", {}),
-        ("rate_by_a_number", {"traced_anew": "the step was traced 8 times for 8 steps"}),
+        pytest.param(
+            "rate_by_a_number", {"traced_anew": "the step was traced 8 times for 8 steps"}, marks=pytest.mark.slow
+        ),
         ("eager", {"eager": "all 8 steps ran uncompiled, operation by operation"}),
         pytest.param(
             "row_after_row",
@@ -56,6 +58,7 @@ def test_our_own_methods_get_no_remarks() -> None:
     assert traced("tape_eager", *SETTING).remarks == ()
 
 
+@pytest.mark.slow
 def test_the_first_layer_that_the_flag_changes_is_named() -> None:
     found = traced("tape_naive", *SETTING)
     (cause,) = [each.cause for each in found.differences if each.cause.cause == "training_flag"]

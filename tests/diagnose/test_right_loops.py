@@ -57,7 +57,7 @@ def names(file: Path) -> list[str]:
 
 
 RIGHT = {name: file for file in sorted(LOOPS.glob("right_*.py")) for name in names(file)}
-OFTEN = ("gathered", "custom_train_step", "looks_at_a_gradient", "clips_as_configured")
+OFTEN = ("gathered", "custom_train_step", "looks_at_a_gradient")
 CASES = [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in RIGHT]
 
 

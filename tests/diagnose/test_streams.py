@@ -46,12 +46,17 @@ def test_steps_that_end_in_the_middle_of_an_epoch_leave_no_rows_out() -> None:
     assert "stopped in epoch 3" in evidence("whole_batches_worth", *settings)
 
 
+@pytest.mark.slow
 def test_a_second_pass_without_dropout_is_not_taken_for_the_one_that_trains() -> None:
     assert not blamed(traced(f"{LOOPS}:measured_beside", *DROPOUT)) & {"training_flag", "seed_stream"}
 
 
 @pytest.mark.parametrize(
-    ("loop", "cause"), [("measured_in_training_mode", "moving_averages"), ("by_halves", "batch_statistics")]
+    ("loop", "cause"),
+    [
+        pytest.param("measured_in_training_mode", "moving_averages", marks=pytest.mark.slow),
+        ("by_halves", "batch_statistics"),
+    ],
 )
 def test_batch_normalisation_is_judged(loop: str, cause: str) -> None:
     once = f"{LOOPS}:{loop}"

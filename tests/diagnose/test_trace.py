@@ -19,9 +19,9 @@ GALLERY = Path(__file__).parents[2] / "experiments" / "why_loops_differ"
 sys.path.insert(0, str(GALLERY))
 from settings import COMMON, DROPOUT, LOOPS, REGULARISED, target  # noqa: E402
 
-# Each takes seconds: five of six are left to the slow run, and that of several causes, which tape_kfold below has too.
+# Each takes seconds: most are left to the slow run, and that of several causes, which tape_kfold below has too.
 _GALLERY = [
-    pytest.param(loop, marks=pytest.mark.slow if place % 6 or loop in ("flat_targets", "several_at_once") else ())
+    pytest.param(loop, marks=pytest.mark.slow if place % 12 or loop in ("flat_targets", "several_at_once") else ())
     for place, loop in enumerate(LOOPS)
 ]
 
@@ -57,6 +57,7 @@ def test_there_are_thirty_correct_loops_and_more() -> None:
     assert len(correct_loops.CORRECT) >= 30
 
 
+@pytest.mark.slow
 def test_penalties_added_by_hand_are_found_in_the_loss() -> None:
     name = "permutations_plain_loss_object_apply_gradients"
     found = traced(f"{HERE / 'correct_loops.py'}:{name}", *REGULARISED, *SMALL)
@@ -64,7 +65,8 @@ def test_penalties_added_by_hand_are_found_in_the_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["class_weight={0: 1.0, 1: 4.0}", pytest.param("precision=mixed_float16", marks=pytest.mark.slow)]
+    "setting",
+    [pytest.param(one, marks=pytest.mark.slow) for one in ("class_weight={0: 1.0, 1: 4.0}", "precision=mixed_float16")],
 )
 def test_weights_and_loss_scale_passed_on_are_fine(setting: str) -> None:
     found = traced(f"{HERE / 'correct_loops.py'}:scaled_and_weighted", *DROPOUT, *SMALL, setting)

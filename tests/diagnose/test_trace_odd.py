@@ -17,7 +17,9 @@ RIGHT = (
 )
 
 
-@pytest.mark.parametrize("loop", RIGHT)
+@pytest.mark.parametrize(
+    "loop", [pytest.param(one, marks=pytest.mark.slow if one == "averages_equal_parts" else ()) for one in RIGHT]
+)
 def test_a_correct_loop_of_another_build_is_blamed_for_nothing(loop: str) -> None:
     batch = "batch_size=10" if loop == "averages_equal_parts" else "batch_size=16"
     found = traced(f"{ODD}:{loop}", *SETTINGS.get(loop, DROPOUT), *SMALL[:3], batch)

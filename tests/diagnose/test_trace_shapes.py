@@ -52,12 +52,12 @@ def _first(data: Callable[[], Dataset], model: Any, a: str) -> tuple[Job, Refere
 @pytest.mark.parametrize(
     ("loop", "data", "model"),
     [
-        ("right", models.several, models.functional),
-        ("without_flag", table, models.nested),
+        ("right", table, models.subclassed),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
-                ("right", table, models.subclassed),
+                ("right", models.several, models.functional),
+                ("without_flag", table, models.nested),
                 ("compiled", lambda: models.several(by="tuple"), models.functional),
                 ("without_flag", models.several, models.subclassed_several),
                 ("right", lambda: table(labels="integer"), models.subclassed_logits),

@@ -39,7 +39,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "jit_compile": (),
     "metric": ("batch_size=20",),
 }
-OFTEN = ("learning_rate", "clipping", "frozen")  # in every run; the others are the slow run's
+OFTEN = ("clipping", "frozen")  # in every run; the others are the slow run's
 KEYS = [pytest.param(key, marks=() if key in OFTEN else pytest.mark.slow) for key in (*AMOUNTS, *OTHERS)]
 
 

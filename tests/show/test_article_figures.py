@@ -115,7 +115,8 @@ def test_pictures_of_data_and_network_name_their_own_files(made: dict[str, Artic
         assert json.loads((tmp_path / f"{stem}.json").read_text())["data"] == [file]
 
 
-@pytest.mark.parametrize("key", [pytest.param("iris_parity", marks=pytest.mark.slow), "mnist_kfold"])
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["iris_parity", "mnist_kfold"])
 def test_the_same_results_give_the_same_bytes(key: str, made: dict[str, Article], tmp_path: Path) -> None:
     first, second = (draw_article(made[key], tmp_path / name)[0] for name in ("one", "two"))
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]

@@ -135,6 +135,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_takes_up_a_dead_run(store: Path, parent: str) -> None:
     tag(store, parent, {"host": "elsewhere", "pid": "1", "heartbeat": str(int(time.time()) - 25 * HOUR)})
     both = [Program(DAWDLING, COMMAND, os.environ) for _ in range(2)]

@@ -197,6 +197,7 @@ def test_the_store_is_found_from_a_subdirectory_and_json_stands_alone(demo: Path
     assert set(group["methods"]["fit"]["folds"]) == losses
 
 
+@pytest.mark.slow
 def test_four_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     program = "from harness.store.connect import open_store; print(open_store().experiment('shared study'))"
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}

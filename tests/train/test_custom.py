@@ -110,6 +110,7 @@ def test_a_loop_that_takes_no_step_is_refused() -> None:
         trace(("fit", first), ("idle", second), first.folds[0])
 
 
+@pytest.mark.slow
 def test_a_loop_that_leaves_the_order_to_fit_is_not_blamed_for_its_seed() -> None:
     first, second = resolve_pair("fit", f"{LOOPS}:keras_shuffles", [*SMALL, "epochs=2"])
     (difference,) = trace(("fit", first), ("own", second), first.folds[0]).differences
@@ -135,6 +136,7 @@ def test_folds_store_and_comparison(store: Path, call: Any) -> None:
 ODD = LOOPS.parent / "odd_loops.py"
 
 
+@pytest.mark.slow
 def test_programs_that_outlive_a_fold_report_to_the_next(store: Path, call: Any) -> None:
     loop = ("method=custom", f"method.target={ODD}:module_level")
     code, _, err = call("run", "study=kept", *SMALL, "cv.folds=3", "epochs=2", "tracking.figures=false", *loop)
@@ -145,6 +147,7 @@ def test_programs_that_outlive_a_fold_report_to_the_next(store: Path, call: Any)
     assert len({run.data.metrics["train/loss"] for run in folds}) == 3
 
 
+@pytest.mark.slow
 def test_a_loop_that_stops_early_is_recorded_as_far_as_it_went(store: Path, call: Any) -> None:
     common = ("run", "study=few", *SMALL, "cv.folds=3", "epochs=4", "tracking.figures=false")
     loop = ("method=custom", f"method.target={ODD}:stops_early")

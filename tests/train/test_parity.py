@@ -12,8 +12,7 @@ from harness.engine.in_process import cross_validate
 from harness.records import FoldResult
 from harness.train.precision import model_in, optimizer_in
 
-FAST = {("dense", "sgd", False), ("dense", "adam", False), ("dense", "adam", True),
-        ("dense", "adam_all", False), ("cnn", "adam", False)}  # fmt: skip
+FAST = {("dense", "adam", False), ("dense", "adam", True), ("dense", "adam_all", False), ("cnn", "adam", False)}
 CASES = [
     pytest.param(
         model,

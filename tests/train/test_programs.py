@@ -110,6 +110,7 @@ def test_a_layer_of_the_users_own_is_not_shared() -> None:
     assert programs.program(own).new == programs.program(own).new == "the model, loss or optimizer is not Keras's own"
 
 
+@pytest.mark.slow
 def test_a_fold_that_diverges_keeps_the_weights_of_its_diverged_epoch() -> None:
     def final(method: str) -> tuple[int | None, str]:
         wild = small_job(METHODS[method](), optimizer=partial(SGD, 1e30), epochs=6, dataset=table(100))

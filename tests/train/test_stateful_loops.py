@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,19 @@ HALF: dict[str, set[str]] = {
 }
 IN_HALF = ("precision=mixed_float16",)
 CHANGED = ("two_optimizers", "schedule_object", "sets_clipnorm", "freezes")
+OFTEN = ("two_optimizers", "two_tapes", "sharpness_aware", "thaws", "scaled_twice")  # in every run
+
+
+def cases(loops: Iterable[str]) -> list[Any]:
+    """Each takes seconds: most are left to the slow run."""
+    return [pytest.param(loop, marks=() if loop in OFTEN else pytest.mark.slow) for loop in loops]
 
 
 def job(loop: str, *settings: str) -> Job:
     return resolve_pair("fit", f"{LOOPS}:{loop}", (*SETTINGS, *settings))[1]
 
 
-@pytest.mark.parametrize("loop", CAUSES)
+@pytest.mark.parametrize("loop", cases(CAUSES))
 def test_the_gradients_that_it_trains_by_are_logged(loop: str) -> None:
     """Its own norms are by NumPy, from the numbers that the loop has in its hands."""
     chosen = job(loop)
@@ -57,7 +64,7 @@ def test_the_gradients_that_it_trains_by_are_logged(loop: str) -> None:
         assert fold.curve("grad/norm/mean") == pytest.approx(fold.curve("reported/norm"), rel=1e-5)
 
 
-@pytest.mark.parametrize("loop", CAUSES)
+@pytest.mark.parametrize("loop", cases(CAUSES))
 def test_what_it_does_unlike_fit_is_named_and_nothing_else(loop: str) -> None:
     found = traced(f"{LOOPS}:{loop}", *SETTINGS)
     assert blamed(found) == CAUSES[loop]
@@ -67,7 +74,7 @@ def test_what_it_does_unlike_fit_is_named_and_nothing_else(loop: str) -> None:
     assert words.get(loop, "") in evidence
 
 
-@pytest.mark.parametrize("loop", HALF)
+@pytest.mark.parametrize("loop", cases(HALF))
 def test_in_half_precision_the_loss_scale_is_taken_out_of_what_is_logged(loop: str) -> None:
     chosen = job(loop, *IN_HALF)
     (fold,) = cross_validate(replace(chosen, folds=chosen.folds[:1]))
@@ -75,7 +82,7 @@ def test_in_half_precision_the_loss_scale_is_taken_out_of_what_is_logged(loop: s
     assert all(0.01 < norm < 100 for norm in fold.curve("grad/norm/mean"))
 
 
-@pytest.mark.parametrize("loop", HALF)
+@pytest.mark.parametrize("loop", cases(HALF))
 def test_a_loss_scale_is_blamed_only_where_it_is_taken_out_twice(loop: str) -> None:
     found = traced(f"{LOOPS}:{loop}", *SETTINGS, *IN_HALF)
     assert blamed(found) == HALF[loop]
@@ -84,7 +91,7 @@ def test_a_loss_scale_is_blamed_only_where_it_is_taken_out_twice(loop: str) -> N
         assert "taken out twice" in {difference.cause.way for difference in found.differences}
 
 
-@pytest.mark.parametrize("loop", CHANGED)
+@pytest.mark.parametrize("loop", cases(CHANGED))
 def test_nothing_of_one_fold_reaches_the_next(loop: str) -> None:
     chosen = job(loop)
     second = cross_validate(replace(chosen, folds=chosen.folds[:2]))[1]
@@ -93,6 +100,7 @@ def test_nothing_of_one_fold_reaches_the_next(loop: str) -> None:
     assert second.curve("grad/norm/mean") == alone.curve("grad/norm/mean")
 
 
+@pytest.mark.slow
 def test_weights_set_for_validation_only_are_not_those_of_the_epochs_end() -> None:
     """The same training without the swap: the same numbers in every epoch, update sizes and validation included."""
     swapped, plain = (
@@ -103,6 +111,7 @@ def test_weights_set_for_validation_only_are_not_those_of_the_epochs_end() -> No
         assert swapped.curve(name) == plain.curve(name), name
 
 
+@pytest.mark.slow
 def test_folds_that_end_at_different_epochs_are_averaged_over_those_that_went_so_far(store: Path, call: Any) -> None:
     loop = ("method=custom", f"method.target={LOOPS}:ends_by_the_fold")
     code, _, err = call("run", "study=ends", *SETTINGS, "epochs=3", *loop, "tracking.figures=false")

@@ -36,12 +36,13 @@ def script(loss: str, *changes: tuple[str, str]) -> str:
     return changed(HEAD + STUDENT + LOOP.replace("LOSS", loss), *changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "scaled"),
     [
         ("0.1 * first + 0.9 * 9.0 * second", True),
-        pytest.param("first + second", False, marks=pytest.mark.slow),
-        pytest.param("0.1 * first + 0.9 * 9.0 * second", False, marks=pytest.mark.slow),
+        ("first + second", False),
+        ("0.1 * first + 0.9 * 9.0 * second", False),
     ],
 )
 def test_targets_of_a_further_loss(tmp_path: Path, loss: str, scaled: bool) -> None:
@@ -58,6 +59,7 @@ def test_a_loss_that_is_only_printed_is_no_part(tmp_path: Path) -> None:
     assert faults(verdict(tmp_path, script("first + 0.0 * second", FURTHER))) == {}
 
 
+@pytest.mark.slow
 def test_a_part_whose_targets_are_made_anew_is_no_fault(tmp_path: Path) -> None:
     made = ("soft(answers[rows]", "soft(rng.dirichlet(np.ones(3), 12).astype('float32')")
     assert faults(verdict(tmp_path, script("first + second", made))) == {}

@@ -89,7 +89,7 @@ BY_ROW = ("class_weight={0: 1.0, 1: 3.0}", "sample_weight=np.linspace(1, 2, 72)"
 
 
 @pytest.mark.parametrize("weights", [("", ""), pytest.param(BY_ROW, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("used", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_weights_that_a_train_step_does_not_use_are_missed(
     tmp_path: Path, *, used: bool, weights: tuple[str, str]
 ) -> None:
@@ -165,12 +165,10 @@ BY_L2 = " + 5e-3 * tf.add_n([tf.nn.l2_loss(v) for v in model.trainable_variables
 BY_L1 = " + 5e-3 * sum(tf.reduce_sum(tf.abs(v)) for v in model.trainable_variables)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("added", "said"),
-    [
-        (BY_L2, "0.0025 times the sum of the squares"),
-        pytest.param(BY_L1, "0.005 times the sum of the absolute", marks=pytest.mark.slow),
-    ],
+    [(BY_L2, "0.0025 times the sum of the squares"), (BY_L1, "0.005 times the sum of the absolute")],
 )
 def test_a_penalty_by_hand_is_told_from_the_gradient_and_no_fault(tmp_path: Path, added: str, said: str) -> None:
     plain = "loss_of(y[rows], predictions)"
@@ -193,7 +191,8 @@ loss_of = keras.losses.SparseCategoricalCrossentropy()
 """
 
 
-@pytest.mark.parametrize("added", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("added", [True, False])
 def test_draws_of_tf_random_inside_a_model_are_made_again(tmp_path: Path, *, added: bool) -> None:
     plain = "loss_of(y[rows], predictions)"
     text = script(DRAWING, LOOP, change=(plain, plain + " + sum(model.losses)" * added))

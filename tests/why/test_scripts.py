@@ -135,6 +135,7 @@ TWO_AT_ONCE = """
 """.replace("\n    ", "\n        ")
 
 
+@pytest.mark.slow
 def test_a_model_thawed_for_a_second_part_of_the_training_is_judged_in_each(tmp_path: Path) -> None:
     found = run(tmp_path, script(FROZEN, LOOP, THAWED, LOOP))
     assert [(faults(one), one.steps) for one in found.verdicts] == [({}, 15), ({}, 15)]

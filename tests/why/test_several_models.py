@@ -33,6 +33,7 @@ ANEW = (
 )
 
 
+@pytest.mark.slow
 def test_one_optimizer_for_several_models_is_followed_over_steps_that_are_not_recorded(tmp_path: Path) -> None:
     found = run(tmp_path, script(SHARED), steps=4)
     assert found.error is None
@@ -51,6 +52,7 @@ def test_one_optimizer_for_several_models_that_is_made_anew_is_missed_by_none(tm
     assert all("optimizer_state" in faults(one) for one in found.verdicts)
 
 
+@pytest.mark.slow
 def test_a_model_whose_variables_are_left_to_nobody_is_listed(tmp_path: Path) -> None:
     text = script(SHARED, change=("weights = encoder.trainable_variables + ", "weights = "))
     *trained, left = run(tmp_path, text, steps=4).verdicts

@@ -24,10 +24,11 @@ def test_a_batch_of_all_rows_has_no_order(tmp_path: Path) -> None:
     [
         # Each stretch of as many rows as there are has all of them, which is known to be right.
         ("for size in (6, 12, 24, 36):\n    order = rng.permutation(72)\n    for begin in range(0, 72, size):", False),
-        (
+        pytest.param(
             "for epoch in range(6):\n    size, order = 6, rng.permutation(36 if epoch < 3 else 72)\n"
             "    for begin in range(0, len(order), size):",
             True,
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["growing batches", "curriculum"],
@@ -76,6 +77,7 @@ def test_targets_in_another_order_are_still_torn(tmp_path: Path) -> None:
     assert set(faults(verdict(tmp_path, text))) == {"row_pairing"}
 
 
+@pytest.mark.slow
 def test_rows_that_are_scored_before_they_are_trained_on(tmp_path: Path) -> None:
     """Active learning: the surest of what is left is labelled next."""
     loop = """

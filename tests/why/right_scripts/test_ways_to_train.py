@@ -59,6 +59,7 @@ def one_output(text: str) -> str:
     return text.replace("made, _ = model", "made = model")
 
 
+@pytest.mark.slow
 def test_several_inputs(tmp_path: Path) -> None:
     text = one_output(HEAD + ENCODER)
     found = verdict(tmp_path, text)
@@ -146,6 +147,7 @@ def test_a_rate_of_the_script_s_own(tmp_path: Path, optimizer: str) -> None:
     assert "update by the optimizer" in checked(found)
 
 
+@pytest.mark.slow
 def test_a_rate_of_the_script_s_own_in_fit(tmp_path: Path) -> None:
     text = script(SCHEDULE, CLASSIFIER, """
 model.compile(keras.optimizers.Adam(Warmup(0.01)), loss_of)
@@ -189,12 +191,14 @@ for epoch in range(3):
 """
 
 
+@pytest.mark.slow
 def test_a_critic_that_steps_three_times_as_often(tmp_path: Path) -> None:
     found = run(tmp_path, HEAD + CRITIC)
     assert found.error is None
     assert [faults(one) for one in found.verdicts] == [{}, {}]
 
 
+@pytest.mark.slow
 def test_dropout_that_is_left_on_to_sample_predictions(tmp_path: Path) -> None:
     sampled = (
         "\n    for batch in (other[:6], other[6:]):\n        each = [model(batch, training=True) for _ in range(5)]\n"
@@ -217,6 +221,7 @@ for epoch in range(3):
 """
 
 
+@pytest.mark.slow
 def test_parts_of_a_model_that_are_trained_in_turn(tmp_path: Path) -> None:
     parts = "\nmodel.build((None, 4))\nbody, head = model.trainable_variables[:2], model.trainable_variables[2:]\n"
     parts += "first, second = keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)\n"
@@ -227,6 +232,7 @@ def test_parts_of_a_model_that_are_trained_in_turn(tmp_path: Path) -> None:
     assert "variables" in faults(never)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_is_an_average_of_its_student(tmp_path: Path) -> None:
     teacher = "\nmodel.build((None, 4))\nteacher = keras.models.clone_model(model)\nteacher.build((None, 4))\n"
     teacher += "teacher.set_weights(model.get_weights())\n"
