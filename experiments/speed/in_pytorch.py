@@ -38,6 +38,7 @@ class Eager:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self.process_id = self._process.pid
         self.final_loss = float("nan")
 
     def __call__(self) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from large_study import STUDY, make_store
@@ -76,32 +76,45 @@ def reading(jobs: int, rounds: int) -> dict[str, float]:
     return {name: statistics.median(found) for name, found in seconds.items()} | {"page_mb": page_mb}
 
 
-def peak_mib(workload: str, contender: str) -> tuple[float, float]:
-    """Peak resident MiB of a process that trains one contender, and seconds of its first call."""
+def peak_mib(workload: str, contender: str) -> float:
+    """Peak resident MiB of a process that trains one contender."""
     command = [sys.executable, str(Path(__file__).with_name("bench.py")), "--alone", workload, contender]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    peak, first = map(float, done.stdout.split()[-2:])
-    return peak, first
+    return float(done.stdout.split()[-1])
 
 
 def run_peak_mib(folds: int, epochs: int) -> float:
     """Peak resident MiB of `harness run` that trains a dense network on all of MNIST."""
     settings = ("study=memory", "dataset=mnist", "model=mnist_mlp", f"cv.folds={folds}", f"epochs={epochs}")
+    peak = 0.0
     with tempfile.TemporaryDirectory() as store:
         process = subprocess.Popen(
             [*_HARNESS, "run", *settings, "method=tape", "batch_size=128", "jit_compile=true"],
             env={**os.environ, "HARNESS_STORE": store}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        while process.poll() is None:
+            peak = max(peak, peak_so_far_mib(process.pid))
+            time.sleep(0.05)
     if process.returncode:
         raise RuntimeError(f"harness run {' '.join(settings)} failed")
-    return used.ru_maxrss / 1024
+    return peak
 
 
-def own_peak_mib() -> float:
-    """Peak resident MiB of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_so_far_mib(process: int | str = "self") -> float:
+    """Peak resident MiB of a process; 0 where it has ended.
+
+    ``ru_maxrss`` would not do: what a program is started from counts in it, and this one is large.
+    """
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def forget_peak() -> None:
+    """Let this process's peak be what it holds now (``man 5 proc``, ``clear_refs``)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def quickstarts(commit: str, rounds: int, *more: str) -> dict[str, list[float]]:

@@ -87,11 +87,23 @@ TARGETS = (
 
 
 def as_markdown(results: Results) -> str:
-    """The table as Markdown, with where each part was measured."""
+    """The tables as Markdown, with where each part was measured."""
     lines = ["| work | to reach | measured | |", "|---|---|---|---|"]
     lines += [f"| {target.work} | {' | '.join(target.judged(results))} |" for target in TARGETS]
     origin = [
         f"- `{part}`: commit {one['commit']}, {one['date']}, {one['cores']} cores, {one['system']} {one['machine']}"
         for part, one in results.get("origin", {}).items()
     ]
-    return "\n".join([*lines, "", *origin]) + "\n"
+    return "\n".join([*lines, "", *_alone(results.get("memory", {}).get("peak_mib", {})), *origin]) + "\n"
+
+
+def _alone(peaks: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Peak memory in a process of its own: a line for each contender, a column for each workload."""
+    if not peaks:
+        return []
+    contenders = dict.fromkeys(name for one in peaks.values() for name in one)
+    lines = [f"| peak MB of a process that trains | {' | '.join(peaks)} |", "|---" * (1 + len(peaks)) + "|"]
+    for name in contenders:
+        cells = [f"{one[name] * 2**20 / 1e6:,.0f}" if name in one else "" for one in peaks.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return [*lines, ""]
