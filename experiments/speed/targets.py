@@ -94,7 +94,30 @@ def as_markdown(results: Results) -> str:
         f"- `{part}`: commit {one['commit']}, {one['date']}, {one['cores']} cores, {one['system']} {one['machine']}"
         for part, one in results.get("origin", {}).items()
     ]
-    return "\n".join([*lines, "", *_alone(results.get("memory", {}).get("peak_mib", {})), *origin]) + "\n"
+    alone = _alone(results.get("memory", {}).get("peak_mib", {}))
+    return "\n".join([*lines, "", *_longer(results.get("sweep_of_480", {})), *alone, *origin]) + "\n"
+
+
+def _longer(measured: Results) -> list[str]:
+    """What a job costs in a sweep of 96 and of 480, and what of the CPU time beyond imports and MLflow is what."""
+    if not measured:
+        return []
+    lines = [
+        "| sweep by tape | s | s a job | CPU s a job that MLflow's client takes | the rest |",
+        "|---|---|---|---|---|",
+    ]
+    for key, seconds in measured["seconds"].items():
+        jobs, cpu = int(key.split()[0]), measured["cpu"][key]
+        found = (seconds, seconds / jobs, cpu["writing"] / jobs, cpu["rest"] / jobs)
+        lines.append(f"| {jobs} jobs | {' | '.join(f'{number:.3g}' for number in found)} |")
+    for key, cpu in measured["cpu"].items():
+        named = {
+            name: f"{spent:.2g} s" for name, spent in sorted(cpu.get("of_rest", {}).items(), key=lambda one: -one[1])
+        }
+        if named:
+            listed = ", ".join(f"{name} {spent}" for name, spent in named.items())
+            lines += ["", f"Of the {cpu['rest']:.3g} s of CPU that {key} takes beyond imports and MLflow: {listed}."]
+    return [*lines, ""]
 
 
 def _alone(peaks: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -104,6 +127,12 @@ def _alone(peaks: Mapping[str, Mapping[str, float]]) -> list[str]:
     contenders = dict.fromkeys(name for one in peaks.values() for name in one)
     lines = [f"| peak MB of a process that trains | {' | '.join(peaks)} |", "|---" * (1 + len(peaks)) + "|"]
     for name in contenders:
-        cells = [f"{one[name] * 2**20 / 1e6:,.0f}" if name in one else "" for one in peaks.values()]
+        cells = [_megabytes(one, name) if name in one else "" for one in peaks.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def _megabytes(peaks: Mapping[str, float], name: str) -> str:
+    """The peak, and how much of it goes beyond what the first, which only imports, has."""
+    peak, before = (mib * 2**20 / 1e6 for mib in (peaks[name], next(iter(peaks.values()))))
+    return f"{peak:,.0f}" if peak == before else f"{peak:,.0f} ({peak - before:+,.0f})"

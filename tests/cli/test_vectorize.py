@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from command_line import SMALL, refused, runs
 from conftest import Call
 
@@ -18,7 +17,6 @@ def lanes(store: Path, study: str) -> list[str | None]:
     return [run.data.tags.get("lanes") for run in runs(store, "fold", study=study)]
 
 
-@pytest.mark.slow
 def test_lanes_are_recorded_fold_by_fold_and_reused_only_where_asked_for(call: Call, store: Path) -> None:
     together = ("study=a", "method=tape", "engine.vectorize=true")
     code, _, err = call(*SWEEP, *together)

@@ -121,7 +121,6 @@ def test_jobs_seeds_and_unequal_folds_train_together() -> None:
     assert after == [fold.final_weights_digest for fold in each[0]]
 
 
-@pytest.mark.slow
 def test_a_lane_that_diverges_ends_there_and_disturbs_no_other() -> None:
     folds = list(kfold(table(130).y, 130, 0, folds=5)[:2])
     jobs = [

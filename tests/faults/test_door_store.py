@@ -267,7 +267,6 @@ method: {_target_: harm.write, target: harm.py:write}
 _HARM = {"dataset._target_": "harm.write", "method.target": "harm.py:write", "model": {"_target_": "harm.write"}}
 
 
-@pytest.mark.slow
 def test_names_are_shown_as_text_below_the_store_and_what_they_name_is_never_executed(
     recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

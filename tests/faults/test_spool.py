@@ -219,7 +219,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_a_fold_that_was_spooled_when_the_sweep_was_killed_is_not_trained_again(store: Path, call: Call) -> None:
     settings = ("dataset=iris", "model=iris_mlp", "batch_size=16", "cv.folds=3", "epochs=2", "tracking.figures=false")
     command = ("run", "study=sudden", *settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.plan.identity import TRAINING_CODE
 
 PACKAGE = Path(harness.__file__).parent
 # What every room may import: the words that all of them share.
@@ -50,8 +51,30 @@ def imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def of_a_name(name: str) -> Path | None:
+    """The file of one of our modules or packages; None where the name is not of one."""
+    place = PACKAGE.joinpath(*name.split(".")[1:])
+    files = (place.with_suffix(".py"), place / "__init__.py") if name.startswith("harness.") else ()
+    return next((file for file in files if file.is_file()), None)
+
+
+def test_all_that_training_imports_is_in_the_hash_of_its_results() -> None:
+    """By the source alone, in every run; `test_identity.py` trains and looks at what was loaded."""
+    waiting = [PACKAGE / name for name in ("engine/in_process.py", "engine/lanes.py", "train/methods/fit.py",
+                                           "train/methods/tape.py")]  # fmt: skip
+    found: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += [other for name in imports(file) if (other := of_a_name(name))]
+    hashed = {file for name in TRAINING_CODE for file in (PACKAGE / name, *(PACKAGE / name).rglob("*.py"))}
+    assert PACKAGE / "train/trainee.py" in found
+    assert found - hashed == {PACKAGE / "errors.py"}  # it says what was wrong, and no number
 
 
 def room(file: Path) -> str:

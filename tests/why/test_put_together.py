@@ -89,7 +89,7 @@ BY_ROW = ("class_weight={0: 1.0, 1: 3.0}", "sample_weight=np.linspace(1, 2, 72)"
 
 
 @pytest.mark.parametrize("weights", [("", ""), pytest.param(BY_ROW, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("used", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("used", [True, False])
 def test_weights_that_a_train_step_does_not_use_are_missed(
     tmp_path: Path, *, used: bool, weights: tuple[str, str]
 ) -> None:
