@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.cli.terminal.study_arguments import epoch_argument, names_argument, read_jobs, study_parser, where_argument
+from harness.cli.terminal.study_arguments import epoch_argument, names_argument, study_parser, where_argument
 from harness.errors import InputError
 from harness.records import JobResult
 
@@ -24,9 +24,12 @@ def main(arguments: Sequence[str]) -> int:
     _require_consistent(options)
 
     from harness.analyse.axes import design_of, pick
-    from harness.analyse.groups import headline_metrics
+    from harness.analyse.groups import headline_metrics, processors_of
+    from harness.store.connect import open_store
+    from harness.store.read import read_study
 
-    jobs = pick(read_jobs(options.study, options.uri), where)
+    jobs = pick(read_study(open_store(options.uri, create=False), options.study), where)
+    _tell_processors(processors_of(jobs))
     metric, *others = [options.best or options.metric] if options.best or options.metric else headline_metrics(jobs)
     axes = [axis.name for axis in design_of(jobs).axes]
     ranking = bool(options.best or options.top)
@@ -73,6 +76,15 @@ def _require_consistent(options: argparse.Namespace) -> None:
         )
     if options.best and options.metric:
         raise InputError("--best", options.best, "one metric", "leave out --metric")
+
+
+def _tell_processors(processors: Sequence[str]) -> None:
+    if len(processors) > 1:
+        print(
+            f"note: these folds were trained on {len(processors)} processors ({'; '.join(processors)}), which may "
+            "round differently. Whether a difference is of the settings, the same folds on one of them would tell.",
+            file=sys.stderr,
+        )
 
 
 def _tell_sweep(
