@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.cli.terminal.study_arguments import epoch_argument, names_argument, study_parser, where_argument
+from harness.cli.terminal.study_arguments import epoch_argument, names_argument, read_jobs, study_parser, where_argument
 from harness.errors import InputError
 from harness.records import JobResult
 
@@ -25,10 +25,8 @@ def main(arguments: Sequence[str]) -> int:
 
     from harness.analyse.axes import design_of, pick
     from harness.analyse.groups import headline_metrics, processors_of
-    from harness.store.connect import open_store
-    from harness.store.read import read_study
 
-    jobs = pick(read_study(open_store(options.uri, create=False), options.study), where)
+    jobs = pick(read_jobs(options.study, options.uri), where)
     _tell_processors(processors_of(jobs))
     metric, *others = [options.best or options.metric] if options.best or options.metric else headline_metrics(jobs)
     axes = [axis.name for axis in design_of(jobs).axes]

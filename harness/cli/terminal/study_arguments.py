@@ -1,4 +1,4 @@
-"""What the commands on finished studies share: their arguments."""
+"""What the commands on finished studies share: their arguments and how they read the store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import Literal
 
 from harness.errors import InputError
+from harness.records import JobResult
 
 
 def study_parser(command: str, what: str, *, study: str | None = None) -> argparse.ArgumentParser:
@@ -15,6 +16,14 @@ def study_parser(command: str, what: str, *, study: str | None = None) -> argpar
     parser.add_argument("study", metavar="STUDY", nargs=study, help="the study's name, as given by study=…")
     parser.add_argument("--uri", help="MLflow tracking URI of the store; the project's own by default")
     return parser
+
+
+def read_jobs(study: str, uri: str | None) -> list[JobResult]:
+    """The study's finished jobs."""
+    from harness.store.connect import open_store
+    from harness.store.read import read_study
+
+    return read_study(open_store(uri, create=False), study)
 
 
 def epoch_argument(text: str) -> Literal["last", "best"] | int:
