@@ -52,6 +52,7 @@ class FoldResult:
         compile_s: seconds of tracing and compiling, known for the fold that did it; None otherwise.
         lanes: how many folds trained as one program with it; None when it was trained alone.
         repetition: where folds of several jobs stand together, which of them it is of, e.g. ``seed=1``.
+        processor: what trained it, see `harness.plan.processor`; empty where it was not recorded.
     """
 
     fold: int
@@ -66,6 +67,7 @@ class FoldResult:
     compile_s: float | None = None
     lanes: int | None = None
     repetition: str = ""
+    processor: str = ""
 
     @property
     def diverged_epoch(self) -> int | None:

@@ -28,6 +28,7 @@ _SCALARS = (
     "distinct_orders",
     "seconds",
     "compile_s",
+    "processor",
 )
 
 
@@ -126,6 +127,7 @@ def _require_sound_fold(fold: FoldResult) -> None:
     wrong += [f"the digest {name}" for name, value in words.items() if not isinstance(value, str)]
     wrong += ["fold"] * (not is_whole(fold.fold, 1))
     wrong += ["seconds"] * (not _is_number(fold.seconds))
+    wrong += ["processor"] * (not isinstance(fold.processor, str))
     wrong += ["compile_s"] * (fold.compile_s is not None and not _is_number(fold.compile_s))
     if wrong:
         raise ValueError(f"of fold {fold.fold} {', '.join(wrong)} cannot be what was recorded")

@@ -8,7 +8,7 @@ fold without a value.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -52,6 +52,11 @@ def _check_pairing(group: Sequence[JobResult], job: JobResult) -> None:
         )
     for field in ("dataset_digest", "folds_digest"):
         require_same_rows(field, group[0], job)
+
+
+def processors_of(jobs: Iterable[JobResult]) -> list[str]:
+    """The different processors that trained the jobs' folds, as far as they were recorded."""
+    return sorted({fold.processor for job in jobs for fold in job.folds} - {""})
 
 
 def shown_configs(groups: Sequence[Sequence[JobResult]]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.plan.folds import Fold
+from harness.plan.processor import processor
 from harness.records import EpochRecord, FoldResult
 from harness.train.job import Job, plan_fold
 from harness.train.methods.contract import FoldPlan
@@ -62,6 +63,7 @@ def cross_validate(
             distinct_orders=trained.order.distinct,
             seconds=time.perf_counter() - began,
             compile_s=_compile_seconds(history, trained.first_call_epochs),
+            processor=processor(),
         )
         results[fold.number] = result
         on_fold(result)

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.engine.in_process import cross_validate
 from harness.plan.folds import Fold
+from harness.plan.processor import processor
 from harness.records import EpochRecord, FoldResult
 from harness.train.building import has_convolution
 from harness.train.job import Job, plan_fold
@@ -234,4 +235,5 @@ def _result(
         distinct_orders=plan.order.distinct,
         seconds=seconds,
         lanes=lanes,
+        processor=processor(),
     )

@@ -11,6 +11,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -21,6 +23,7 @@ from harness.digests import digest_arrays, digest_settings
 from harness.location import cores
 from harness.plan.folds import Fold, folds_digest
 from harness.plan.imports import Source
+from harness.plan.processor import processor
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The modules a fold's bits depend on. Statistics, figures, tracking and the command line are not
@@ -33,6 +36,7 @@ TRAINING_CODE = (
     "observe/state.py",
     "plan/compiled_in.py",
     "plan/folds.py",
+    "plan/processor.py",
     "plan/row_order.py",
     "records.py",
     "train/building.py",
@@ -65,6 +69,7 @@ KERNEL_VARIABLES = (
     *("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS"),
     *("CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE"),
 )
+_ASKED_BY: ContextVar[str] = ContextVar("_ASKED_BY")
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,25 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """What decides how sums are rounded: the processor's kind, TensorFlow's threads, `KERNEL_VARIABLES`.
+    """What decides how sums are rounded: the processor, TensorFlow's threads, `KERNEL_VARIABLES`.
 
     A convolution's gradient is summed in as many parts as there are threads, so their number is part
     of a result: measured, one thread and two give different bits.
     """
     chosen = {name: os.environ[name] for name in KERNEL_VARIABLES if os.environ.get(name)}
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or str(cores())
-    return {"processor": platform.machine(), "threads": threads, **chosen}
+    kind = {"architecture": platform.machine(), "processor": _ASKED_BY.get(processor())}
+    return {**kind, "threads": threads, **chosen}
+
+
+@contextmanager
+def asked_by(other: str) -> Iterator[None]:
+    """Hash as on the processor that asked for a fold, which this one trains; its result says so itself."""
+    token = _ASKED_BY.set(other)
+    try:
+        yield
+    finally:
+        _ASKED_BY.reset(token)
 
 
 def observing_code() -> set[Source]:

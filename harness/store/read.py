@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from harness.analyse.frames import fold_results, require_sound, study_frame
+from harness.analyse.groups import processors_of
 from harness.errors import InputError, near_miss
 from harness.records import FoldResult, JobResult
 from harness.store.connect import Store
@@ -118,7 +119,7 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
     Returns:
         ``started`` and ``ended`` (UTC dates of the first and the last run), ``training_s`` (wall seconds
         of all folds), and, each as a sorted list of the different ones, ``git_commit``, ``git_dirty``,
-        ``seeds`` and ``versions``.
+        ``seeds``, ``versions`` and ``processors``.
     """
     jobs = list(jobs)
     known = list(store.experiments().values())
@@ -141,6 +142,7 @@ def study_origin(store: Store, jobs: Iterable[JobResult]) -> dict[str, Any]:
         "git_dirty": sorted({tag.get("git_dirty", "unknown") for tag in tags}),
         "seeds": sorted({int(job.config["seed"]) for job in jobs if "seed" in job.config}),
         "versions": sorted(versions),
+        "processors": processors_of(jobs),
     }
 
 

@@ -272,6 +272,8 @@ def _summary(folds: Sequence[FoldResult]) -> dict[str, str]:
         tags["outcome"] = f"diverged at epoch {fold.diverged_epoch}" if diverged else "completed"
         if fold.lanes is not None:
             tags["lanes"] = str(fold.lanes)  # folds that trained as one program with it
+        if fold.processor:  # the job's own says where it was asked for
+            tags["machine.processor"] = fold.processor
     elif diverged:
         tags["outcome"] = "diverged: " + ", ".join(f"fold {fold} at epoch {at}" for fold, at in diverged.items())
     return tags

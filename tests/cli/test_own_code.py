@@ -16,6 +16,7 @@ from harness.cli.jobs.compose import Composition, compose
 from harness.cli.jobs.resolve import resolve
 from harness.engine.workers import TrainingError
 from harness.observe.find_loop import find_loop
+from harness.plan.processor import processor
 
 LOOP = """
 import helpers
@@ -131,7 +132,7 @@ def test_a_worker_trains_nothing_else_than_what_was_checked(folder: Path, monkey
     (folder / "lazy.py").write_text("# edited since\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # as whoever hands out GPUs sets it
     with pytest.raises(TrainingError, match="others than here"):
-        unit.train_unit_far((composition, hashed, devices), 1)
+        unit.train_unit_far((composition, hashed, devices, processor()), 1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     with pytest.raises(TrainingError, match="were changed since"):
         unit.train_unit((composition, hashed), 1)

@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ from command_line import (
     run_harness,
     runs,
 )
+
+from harness.plan.processor import processor
 
 # Long enough to be caught in the middle: seconds of training behind a few seconds of start.
 LONG = ("run", "-m", "study=long", *SMALL, "method=fit,tape", "cv.folds=3", "epochs=20", "tracking.figures=false")
@@ -57,6 +60,19 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals
         return dict(zip(signals, zip(stores, pool.map(interrupt, stores, signals), strict=True), strict=True))
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """Go on as on a machine with another processor; gives what it is called."""
+
+    def move() -> str:
+        monkeypatch.setattr("harness.plan.processor.processor_name", lambda: "Another Processor")
+        processor.cache_clear()
+        return processor()
+
+    yield move
+    processor.cache_clear()  # asked again after the name is put back
+
+
 Interrupted = dict[signal.Signals, tuple[Path, int]]
 
 
@@ -71,6 +87,39 @@ def test_a_second_run_trains_nothing_and_adds_nothing(call: Call, in_demo: Path)
     assert "0 folds trained, 9 taken from the store" in err
     assert "identical" in out, "the comparison is shown again"
     assert (rows(in_demo, "select count(*) from metrics"), ids(runs(in_demo))) == before
+
+
+def test_another_processor_takes_up_nothing_and_comparing_says_which_there_were(
+    call: Call, store: Path, elsewhere: Callable[[], str]
+) -> None:
+    short = ("run", "study=moved", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
+    assert call(*short, "method=fit")[0] == 0
+    assert call("compare", "moved")[2] == ""
+    here, there = processor(), elsewhere()
+    code, _, err = call(*short, "method=fit")
+    assert code == 0
+    assert "2 folds trained, 0 taken from the store" in err
+    assert [run.data.tags["machine.processor"] for run in runs(store, "fold")] == [here, here, there, there]
+    assert call("compare", "moved")[2] == "", "of jobs with the same settings only the newest is read"
+    assert call(*short, "method=fit")[2].count("0 folds trained, 2 taken from the store") == 1
+    assert call(*short, "method=tape")[0] == 0
+    assert call("compare", "moved")[2] == "", "all that is compared was trained there"
+
+
+def test_what_two_processors_trained_is_compared_with_a_note(
+    call: Call, store: Path, elsewhere: Callable[[], str]
+) -> None:
+    short = ("run", "study=mixed", *SMALL, "cv.folds=2", "epochs=1", "tracking.figures=false")
+    assert call(*short, "method=fit")[0] == 0
+    both = sorted([processor(), elsewhere()])
+    assert call(*short, "method=tape")[0] == 0
+    code, out, err = call("compare", "mixed", "--format", "json")
+    assert code == 0
+    assert err.startswith(f"note: these folds were trained on 2 processors ({both[0]}; {both[1]}), which may round")
+    assert json.loads(out)
+    page = store / "mixed.html"
+    assert call("report", "mixed", "--out", str(page))[0] == 0
+    assert ", ".join(both) in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

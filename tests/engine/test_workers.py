@@ -14,7 +14,8 @@ from unit_outcomes import outcome
 
 from harness.engine.by_joblib import by_joblib
 from harness.engine.workers import Finished, TrainingError, Unit, WorkerDeathError, Workers
-from harness.plan.identity import in_lanes
+from harness.plan.identity import asked_by, in_lanes
+from harness.plan.processor import processor
 from harness.records import FoldResult
 from harness.store.connect import open_store
 from harness.store.spooling.spool import spool_of
@@ -112,13 +113,21 @@ def test_a_sweep_by_two_workers_is_that_of_one_process_to_the_bit(call: Call, st
 @pytest.mark.usefixtures("call")
 def test_a_worker_far_away_trains_only_what_was_asked_for() -> None:
     from harness.cli.jobs.compose import compose
-    from harness.cli.jobs.resolve import resolve
+    from harness.cli.jobs.resolve import describe, resolve
     from harness.cli.sweep.unit import far_work, train_unit_far
 
     (job,) = resolve(compose([*SMALL, "cv.folds=2", "epochs=1", "gradient_statistics=false"]))
-    with pytest.raises(TrainingError, match="code, versions, data or processor"):
+    with pytest.raises(TrainingError, match="code, versions, data or architecture"):
         train_unit_far(far_work(job.composition, "of older code"), 1)
-    assert train_unit_far(far_work(job.composition, job.description.identity.folds[1]), 1).fold == 1
+    result = train_unit_far(far_work(job.composition, job.description.identity.folds[1]), 1)
+    assert (result.fold, result.processor) == (1, processor())
+    # Where nodes have processors of their own, a fold is what was asked for, and says what trained it.
+    with asked_by("Another Processor"):
+        hashed = describe(job.composition, job.job.dataset, job.job.folds).identity.folds[1]
+    assert hashed != job.description.identity.folds[1]
+    composition, _, devices, _ = far_work(job.composition, hashed)
+    again = train_unit_far((composition, hashed, devices, "Another Processor"), 1)
+    assert (again.final_weights_digest, again.processor) == (result.final_weights_digest, processor())
 
 
 @pytest.mark.slow

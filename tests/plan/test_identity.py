@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 import harness
 from harness.plan.folds import Fold
-from harness.plan.identity import OBSERVING_CODE, TRAINING_CODE, JobIdentity, identify, machine
+from harness.plan.identity import OBSERVING_CODE, TRAINING_CODE, JobIdentity, asked_by, identify, machine
+from harness.plan.processor import processor, processor_name
 
 PACKAGE = Path(harness.__file__).parent
 FOLDS = [Fold(number, np.arange(10) + number, np.arange(3)) for number in (1, 2)]
@@ -52,6 +54,40 @@ def test_what_rounds_otherwise_is_no_equal_result(variable: str, value: str, mon
     assert identity().job != before.job
     assert set(identity().folds.values()).isdisjoint(before.folds.values())
     assert identity().config == before.config, "the settings are the same"
+
+
+def test_another_processor_is_no_equal_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = identity()
+    with asked_by("Another Processor, X86_V2"):
+        other = identity()
+    assert other.job != before.job
+    assert set(other.folds.values()).isdisjoint(before.folds.values())
+    assert other.config == before.config
+    assert identity() == before
+    with asked_by(processor()):
+        assert identity() == before, "a worker hashes as who asked it does"
+
+
+def test_a_processor_is_its_name_and_its_vector_instructions(tmp_path: Path) -> None:
+    information = tmp_path / "cpuinfo"
+    information.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n\nmodel name\t: Some CPU @ 2.00GHz\n")
+    assert processor_name(information) == "Some CPU @ 2.00GHz"
+    information.write_text("Hardware\t: without a name\n")
+    assert processor_name(information) in (platform.processor(), platform.machine())
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not found:
+        pytest.skip("NumPy finds no vector instructions here beyond those that it asks for")
+    name, _, vectors = processor().rpartition(", ")
+    assert (name, vectors.split()[-1]) == (processor_name(), found[-1])
+    fewer = found[-1]
+    told = subprocess.run(
+        [sys.executable, "-c", "from harness.plan.processor import processor; print(processor())"],
+        env=os.environ | {"NPY_DISABLE_CPU_FEATURES": fewer},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == f"{name}, {vectors.removesuffix(f' {fewer}')}"
 
 
 def test_threads_are_the_cores_that_may_be_used_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:

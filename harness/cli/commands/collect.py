@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.location import cores
+from harness.plan.processor import processor, processor_name
+from harness.records import JobResult
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="harness collect",
         description="Write an article's results as small files: a Parquet table of epochs and a JSON of everything "
-        "else, for each of its studies. Run it on the machine that trained.",
+        "else, for each of its studies.",
     )
     parser.add_argument("key", metavar="KEY", help="the article: iris_parity, vgg_mnist, mnist_kfold, heart, mnist_mlp")
     parser.add_argument("--uri", help="MLflow tracking URI of the store; the project's own by default")
@@ -36,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     store = open_store(options.uri, create=False)
     for study in options.study or article.studies:
         jobs = read_study(store, study)
-        origin = study_origin(store, jobs) | {"machine": machine()}
+        origin = study_origin(store, jobs)
+        origin["machine"] = machine(jobs)
         results, folder = StudyResults(study, tuple(jobs), origin), options.out or article.results
         for file in save_results(results, folder, finals=study in article.finals):
             print(file)
@@ -48,12 +51,9 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def machine() -> str:
-    """The machine in words: processor, usable cores, memory."""
-    processor = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        processor = next(names, processor)
-    return f"{platform.system()}, {processor}, {cores()} cores"
+def machine(jobs: Iterable[JobResult]) -> str:
+    """What trained the jobs, in words: this machine, or the processors that their folds name."""
+    trained = {fold.processor for job in jobs for fold in job.folds}
+    if trained == {processor()}:
+        return f"{platform.system()}, {processor_name()}, {cores()} cores"
+    return "; ".join(sorted(name or "a processor that was not recorded" for name in trained))

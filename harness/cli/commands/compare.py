@@ -24,9 +24,10 @@ def main(arguments: Sequence[str]) -> int:
     _require_consistent(options)
 
     from harness.analyse.axes import design_of, pick
-    from harness.analyse.groups import headline_metrics
+    from harness.analyse.groups import headline_metrics, processors_of
 
     jobs = pick(read_jobs(options.study, options.uri), where)
+    _tell_processors(processors_of(jobs))
     metric, *others = [options.best or options.metric] if options.best or options.metric else headline_metrics(jobs)
     axes = [axis.name for axis in design_of(jobs).axes]
     ranking = bool(options.best or options.top)
@@ -73,6 +74,15 @@ def _require_consistent(options: argparse.Namespace) -> None:
         )
     if options.best and options.metric:
         raise InputError("--best", options.best, "one metric", "leave out --metric")
+
+
+def _tell_processors(processors: Sequence[str]) -> None:
+    if len(processors) > 1:
+        print(
+            f"note: these folds were trained on {len(processors)} processors ({'; '.join(processors)}), which may "
+            "round differently. Whether a difference is of the settings, the same folds on one of them would tell.",
+            file=sys.stderr,
+        )
 
 
 def _tell_sweep(

@@ -20,14 +20,16 @@ quiet_tensorflow()
 from harness.cli.jobs.make import Shared  # noqa: E402
 from harness.cli.jobs.resolve import ResolvedJob, describe, resolve  # noqa: E402
 from harness.engine.in_process import cross_validate  # noqa: E402
+from harness.plan.identity import asked_by  # noqa: E402
+from harness.plan.processor import processor  # noqa: E402
 from harness.train.programs import Programs  # noqa: E402
 
 Work = tuple[Composition, str]  # and the hash of the fold
-FarWork = tuple[Composition, str, str]  # and the devices of where it was asked for
+FarWork = tuple[Composition, str, str, str]  # and the devices and processor of where it was asked for
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"  # which is part of a hash
 _CHANGED = "code or data were changed since the command began; the same command trains it as they are now"
-_ELSEWHERE = "where it was to train, code, versions, data or processor are others than here"
+_ELSEWHERE = "where it was to train, code, versions, data or architecture are others than here"
 
 _SHARED, _PROGRAMS = Shared(), Programs()  # of this process: data are loaded once, programs compiled once
 
@@ -42,29 +44,30 @@ def train_unit(work: Work, fold: int) -> FoldResult:
     Raises:
         TrainingError: it is another.
     """
-    return _train(*work, fold, os.environ.get(_DEVICES, ""), _CHANGED)
+    return _train(*work, fold, _CHANGED, os.environ.get(_DEVICES, ""), processor())
 
 
-def _train(composition: Composition, hashed: str, fold: int, devices: str, otherwise: str) -> FoldResult:
+def _train(composition: Composition, hashed: str, fold: int, otherwise: str, devices: str, asking: str) -> FoldResult:
     with own_output():
         with redirect_stderr(io.StringIO()):  # what is to be said of a job was said where it was checked
             resolved = resolve([composition], _SHARED)[0]
         job = resolved.job
-        if _hash_with(devices, resolved, fold) != hashed:
+        if _hash_with(devices, asking, resolved, fold) != hashed:
             raise TrainingError(otherwise)
         chosen = [one for one in job.folds if one.number == fold]
         (result,) = cross_validate(replace(job, folds=chosen), programs=_PROGRAMS)
     return result
 
 
-def _hash_with(devices: str, resolved: ResolvedJob, fold: int) -> str:
-    """The fold's hash as it is where these GPUs are named: whoever hands out GPUs names those of a worker."""
+def _hash_with(devices: str, asking: str, resolved: ResolvedJob, fold: int) -> str:
+    """The fold's hash where it was asked for: whoever hands out GPUs names a worker's, and processors may differ."""
     here = os.environ.get(_DEVICES)
-    if (here or "") == devices:
+    if (here or "") == devices and asking == processor():
         return resolved.description.identity.folds[fold]
     os.environ[_DEVICES] = devices
     try:
-        return describe(resolved.composition, resolved.job.dataset, resolved.job.folds).identity.folds[fold]
+        with asked_by(asking):
+            return describe(resolved.composition, resolved.job.dataset, resolved.job.folds).identity.folds[fold]
     finally:
         if here is None:
             del os.environ[_DEVICES]
@@ -74,7 +77,7 @@ def _hash_with(devices: str, resolved: ResolvedJob, fold: int) -> str:
 
 def far_work(composition: Composition, hashed: str) -> FarWork:
     """What `train_unit_far` takes."""
-    return composition, hashed, os.environ.get(_DEVICES, "")
+    return composition, hashed, os.environ.get(_DEVICES, ""), processor()
 
 
 def train_unit_far(work: FarWork, fold: int) -> FoldResult:
@@ -83,9 +86,9 @@ def train_unit_far(work: FarWork, fold: int) -> FoldResult:
     Raises:
         TrainingError: training raised an error, or would give something else than was asked for.
     """
-    composition, hashed, devices = work
+    composition, hashed, devices, asking = work
     try:
-        return _train(composition, hashed, fold, devices, _ELSEWHERE)
+        return _train(composition, hashed, fold, _ELSEWHERE, devices, asking)
     except TrainingError:
         raise
     except InputError as error:

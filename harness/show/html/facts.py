@@ -18,6 +18,7 @@ _ORIGINS = {
     "ended": "last run ended",
     "training_s": "training of all folds (s)",
     "machine": "machine",
+    "processors": "processor",
     "hosts": "host",
     "git_commit": "git commit",
     "git_dirty": "uncommitted changes",
