@@ -26,7 +26,6 @@ from harness.show.article_figures.panels import (
     printed,
     sheet,
 )
-from harness.show.curves import Style
 
 # Minutes of each epoch in the article's log; then accuracy and loss on the test images after the last.
 _MINUTES = (
@@ -46,7 +45,7 @@ def _epochs(results: Mapping[str, StudyResults], folder: Path) -> Drawing:
     title = "VGG-style network on MNIST, Adam with decay, batch 64: the article's loop and fit()"
     figure, grid = sheet(1, 3, title, width=5.4)
     times, accuracy, loss = grid.flat
-    _times(times, jobs[1], *_METHODS[1][1:])
+    _times(times, find_job(jobs, "tape_vgg"))
     for axes, metric, value, unit in (
         (accuracy, "val/accuracy", _ACCURACY, "test accuracy (fraction)"),
         (loss, "val/loss", _LOSS, "test loss (mean per row)"),
@@ -63,19 +62,18 @@ def _epochs(results: Mapping[str, StudyResults], folder: Path) -> Drawing:
     return Drawing("epochs", figure, caption, jobs, ("time/epoch_s", "val/accuracy", "val/loss"))
 
 
-def _times(axes: Axes, job: JobResult, words: str, style: Style) -> None:
+def _times(axes: Axes, job: JobResult) -> None:
     """Of the article's own loop: the log's times are of no other, nor were the others trained undisturbed."""
     minutes = np.median(curves(job, "time/epoch_s"), axis=0) / 60
     axes.plot(
         range(1, len(minutes) + 1),
         minutes,
-        color=style.colour,
-        marker=style.marker,
+        color=ARTICLE.colour,
+        marker=ARTICLE.marker,
         linestyle="none",
         markersize=7,
         markerfacecolor="none",
         markeredgewidth=1.8,
-        label=words,
     )
     axes.plot(
         range(1, len(_MINUTES) + 1),
