@@ -1,8 +1,8 @@
 """Which processor this is. With versions and threads it decides how sums are rounded.
 
-TensorFlow's kernels, oneDNN and XLA take other code where they find other vector instructions, and part their loops
-by the caches. Measured: a fold of `experiments/vgg_mnist` has other bits after its first epoch on an Intel Xeon than
-on an AMD EPYC, both x86_64, with the same wheels and as many threads.
+Measured: a fold of `experiments/vgg_mnist` has other bits after its first epoch on an Intel Xeon than on an AMD EPYC,
+both x86_64, with the same wheels and as many threads. What of the processor makes the difference was not measured;
+vector instructions count beside the name because oneDNN and XLA choose their code by them.
 """
 
 from __future__ import annotations

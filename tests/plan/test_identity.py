@@ -56,7 +56,7 @@ def test_what_rounds_otherwise_is_no_equal_result(variable: str, value: str, mon
     assert identity().config == before.config, "the settings are the same"
 
 
-def test_another_processor_is_no_equal_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_is_no_equal_result() -> None:
     before = identity()
     with asked_by("Another Processor, X86_V2"):
         other = identity()

@@ -18,7 +18,7 @@ from harness.articles.catalog import KEYS, Article, find_article
 from harness.articles.results import StudyResults, load_all, save_results
 from harness.errors import InputError
 from harness.records import JobResult
-from harness.show.article_figures import draw_article
+from harness.show.article_figures import draw_article, vgg_mnist
 from harness.show.article_readme import is_complete
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -107,6 +107,18 @@ def test_every_figure_is_drawn_with_its_origin(key: str, made: dict[str, Article
             assert job["study"] in origin["studies"]
             assert (job["dataset_digest"], job["folds_digest"]) == ("d" * 64, "f" * 64)
             assert job["run_id"].startswith((job["method"], job["control_of"] or "-"))
+
+
+def test_times_of_an_epoch_are_medians_of_the_articles_own_loop(tmp_path: Path) -> None:
+    halted = {name: [[60.0, 30.0], [90.0, 60.0], [6000.0, 45.0]] for name in METRICS}
+    jobs = [
+        make_job(name, halted if name == "tape_vgg" else {metric: [[1.0, 1.0]] * 3 for metric in METRICS})
+        for name in ("tape", "tape_vgg", "fit")
+    ]
+    drawing = vgg_mnist.PLATES[0].draw({"vgg_mnist": StudyResults("vgg_mnist", tuple(jobs), ORIGIN)}, tmp_path)
+    ours, printed = drawing.figure.axes[0].get_lines()
+    assert np.asarray(ours.get_ydata()).tolist() == [1.5, 0.75]
+    assert len(np.asarray(printed.get_ydata())) == 25
 
 
 def test_pictures_of_data_and_network_name_their_own_files(made: dict[str, Article], tmp_path: Path) -> None:
